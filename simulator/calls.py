@@ -115,8 +115,9 @@ class Calls:
         return self._session(persona, start, session_id, events)
 
     def _session(self, persona: Persona, start: Started, session_id: int, events: list[Event]) -> Session:
-        from simulator.critic import Critic, ModelCritic, OfflineCritic
+        from simulator.critic import Critic, ModelCritic
         from simulator.customer import Customer, ModelCustomer, OfflineCustomer
+        from simulator.offline_critic import OfflineCritic
         from simulator.session import Session
         from simulator.templates import Prompts
 

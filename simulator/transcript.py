@@ -36,6 +36,11 @@ class Turn:
 Transcript = Sequence[Turn]
 
 
+def number_of(turns: Transcript, turn_id: str) -> int:
+    """The number of a turn's line, from 1."""
+    return next(number for number, turn in enumerate(turns, 1) if turn.id == turn_id)
+
+
 _DIRECTION = re.compile(r"[(（][^()（）]*[)）]")
 # What keeps the line open and says nothing, in Chinese and in English ...
 _GO_ON = re.compile(

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from simulator.critic import CueForm, Judgement, LayerForm, ModelCritic, NeedForm, OfflineCritic, Summing
+from simulator.critic import Judgement, ModelCritic, Summing
 from simulator.critique import CueFinding, Evidence, Findings
 from simulator.errors import ModelError
+from simulator.evidence import CueForm, LayerForm, NeedForm
+from simulator.offline_critic import OfflineCritic
 from simulator.persona import Persona
 from simulator.templates import Prompts
 from simulator.transcript import Turn, holds, is_quiet

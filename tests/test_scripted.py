@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from simulator.critic import QuoteForm
 from simulator.critique import Usage
 from simulator.errors import ModelError
+from simulator.evidence import QuoteForm
 from simulator.llm import Message, Model
 from tests.scripted import Reply, ScriptedModel, a_persona
 

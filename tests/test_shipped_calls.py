@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from simulator import persona as personas
-from simulator.critic import OfflineCritic
 from simulator.customer import OfflineCustomer
 from simulator.director import CallState
+from simulator.offline_critic import OfflineCritic
 from simulator.persona import Persona
 from simulator.session import Session
 from simulator.templates import Prompts
