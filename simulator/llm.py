@@ -160,7 +160,7 @@ class EndpointModel:
         """
         usage, calls, failed = Usage(), 0, self._error("model_junk")
         for method in self._methods:
-            request = list(messages) if method == "json_schema" else _with_schema(messages, form)
+            request = list(messages) if method == "json_schema" else with_schema(messages, form)
             for _ in range(min(2, CALLS_PER_FORM - calls)):
                 calls += 1
                 try:
@@ -396,7 +396,8 @@ def _seconds(retry_after: str | None) -> float | None:
 
 # --- forms -----------------------------------------------------------------------------------------------
 
-_TELL = "\n\nAnswer with one JSON object that fits this JSON Schema, and with nothing else:\n"
+_TELL = "\n\nEvery answer is one JSON object that fits this JSON Schema, and nothing else:\n"
+_REMIND = "\n\n(One JSON object that fits the schema, nothing else.)"
 _AGAIN = "That does not fit ({why}). Answer again, with the complete corrected JSON object and nothing else."
 
 
@@ -410,12 +411,15 @@ def _response_format(form: type[BaseModel], method: Method) -> dict[str, Any]:
     return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
-def _with_schema(messages: Sequence[Message], form: type[BaseModel]) -> list[Message]:
-    """The messages with the schema told at the end of the last user message, so that the beginning stays the same."""
-    told = list(messages)
-    last = max(i for i, message in enumerate(told) if message.role == "user")
-    schema = json.dumps(strict_schema(form), ensure_ascii=False)
-    told[last] = Message("user", told[last].content + _TELL + schema)
+def with_schema(messages: Sequence[Message], form: type[BaseModel]) -> list[Message]:
+    """The messages with the schema told in the first one, where the next request for the same form begins alike.
+
+    The last one, which is nearest to the answer, reminds of it.
+    """
+    first, *rest = messages
+    schema = json.dumps(strict_schema(form), ensure_ascii=False, separators=(",", ":"))
+    told = [Message(first.role, first.content + _TELL + schema), *rest]
+    told[-1] = Message(told[-1].role, told[-1].content + _REMIND)
     return told
 
 
