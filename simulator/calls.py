@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING
 
 from simulator import __version__
 from simulator.errors import SettingsError, StoreError
-from simulator.events import Event, Started, started
+from simulator.events import AgentSaid, CustomerSaid, Event, Started, started
 from simulator.persona import Persona
 from simulator.settings import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from simulator.llm import EndpointModel
     from simulator.session import Session
     from simulator.settings import Endpoint
     from simulator.store import Kept, Store
+    from simulator.transcript import Transcript
 
 
 class Calls:
@@ -79,10 +82,22 @@ class Calls:
 
     def new(self, persona: Persona) -> tuple[Session, Started]:
         """A call that has not begun, and the event to begin it with."""
+        start = self._start(persona)
+        number = self.store.create(self.agent, persona.id)
+        return self._session(persona, start, [], self.store.appender(number), number), start
+
+    def elsewhere(self, persona: Persona, turns: Transcript, append: Callable[..., None]) -> Session:
+        """A call that was held elsewhere, to be judged; it goes into no record, its events only to `append`."""
+        from simulator.events import said
+
+        start = self._start(persona).model_copy(update={"origin": "transcript"})
+        return self._session(persona, start, [start, *said(turns, persona.emotion.start)], append)
+
+    def _start(self, persona: Persona) -> Started:
         from simulator.templates import Prompts
 
         endpoints = {"customer": self._customer, "critic": self._critic}
-        start = Started(
+        return Started(
             version=__version__,
             persona=persona.model_dump(mode="json"),
             engine="offline" if self.offline else "model",
@@ -93,7 +108,6 @@ class Calls:
             agent=self.agent,
             turn_limit=self.turn_limit,
         )
-        return self._session(persona, start, self.store.create(self.agent, persona.id), []), start
 
     def unfinished(self) -> list[Kept]:
         """The agent's calls that have no debrief yet, latest first."""
@@ -106,15 +120,35 @@ class Calls:
             SettingsError: it was held with a model, and no endpoint is set now, or another one.
             StoreError: its record cannot be read.
         """
+        persona, events = self.kept(session_id)
+        append = self.store.appender(session_id, len(events))
+        return self._session(persona, started(events), events, append, session_id)
+
+    def kept(self, session_id: int) -> tuple[Persona, list[Event]]:
+        """A call as the record has it: the persona as they were then, and what happened.
+
+        Raises:
+            StoreError: its record cannot be read.
+        """
         events = self.store.events(session_id)
-        start = started(events)
         try:
-            persona = Persona.model_validate(start.persona)
+            return Persona.model_validate(started(events).persona), events
         except ValueError as error:
             raise StoreError("session_unreadable", session=session_id, why=str(error).splitlines()[0]) from error
-        return self._session(persona, start, session_id, events)
 
-    def _session(self, persona: Persona, start: Started, session_id: int, events: list[Event]) -> Session:
+    def anew(self, session: Session) -> Session:
+        """The same words, to be judged anew; what comes of it goes into no record."""
+        heard = [event for event in session.events if isinstance(event, Started | CustomerSaid | AgentSaid)]
+        return self._session(session.persona, session.start, heard, lambda *_: None)
+
+    def _session(
+        self,
+        persona: Persona,
+        start: Started,
+        events: Sequence[Event],
+        append: Callable[..., None],
+        number: int | None = None,
+    ) -> Session:
         from simulator.critic import Critic, ModelCritic
         from simulator.customer import Customer, ModelCustomer, OfflineCustomer
         from simulator.offline_critic import OfflineCritic
@@ -138,4 +172,4 @@ class Calls:
             customer = ModelCustomer(persona.caller(), prompts, self._model(speaks), speaks.note_as)
             critic = ModelCritic(persona, prompts, self._model(judges))
             patience_s = 2 * judges.timeout_s  # what fails its check is asked for once more
-        return Session(persona, customer, critic, self.store.appender(session_id, len(events)), events, patience_s)
+        return Session(persona, customer, critic, append, events, patience_s, number=number)

@@ -15,6 +15,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from simulator import __version__, settings, texts
@@ -93,7 +94,7 @@ class _Parser(argparse.ArgumentParser):
 
     def _check_names(self, args: Iterator[str]) -> None:
         for arg in args:
-            if arg.startswith("-"):
+            if arg.startswith("-") and arg != "-":
                 name = arg.partition("=")[0]
                 option = self._option_string_actions.get(name)
                 if option is None:
@@ -138,11 +139,38 @@ def _parser(say: Texts) -> argparse.ArgumentParser:
     options.add_argument("--turns", type=int, default=TURN_LIMIT, metavar="N", help=say("help.turns", limit=TURN_LIMIT))
     options.add_argument("--json", action="store_true", help=say("help.json"))
     _common(command("personas", _personas), say)
+    _critique_parser(command("critique", _critique), say)
+    _overrule_parser(command("overrule", _overrule), say)
     _common(command("doctor", _doctor), say)
     persona = command("persona", None)
     _common(persona, say)
     _common(_commands(persona, say, look)("schema", _schema), say)
     return parser
+
+
+def _critique_parser(critique: _Parser, say: Texts) -> None:
+    arguments = critique.add_argument_group(say("help.arguments"))
+    arguments.add_argument("call", nargs="?", metavar="TRANSCRIPT|SESSION", help=say("help.call_argument"))
+    options = _common(critique, say)
+    options.add_argument("--persona", metavar="PERSONA", help=say("help.critique_persona"))
+    options.add_argument("--repeat", type=int, default=1, metavar="N", help=say("help.repeat"))
+    form = options.add_mutually_exclusive_group()
+    form.add_argument("--json", dest="form", action="store_const", const="json", help=say("help.critique_json"))
+    form.add_argument("--markdown", dest="form", action="store_const", const="markdown", help=say("help.markdown"))
+    critique.set_defaults(form="text")
+    options.add_argument("--schema", action="store_true", help=say("help.critique_schema"))
+    options.add_argument("--yes", action="store_true", help=say("help.sure"))
+    options.add_argument("--offline", action="store_true", help=say("help.offline"))
+
+
+def _overrule_parser(overrule: _Parser, say: Texts) -> None:
+    arguments = overrule.add_argument_group(say("help.arguments"))
+    arguments.add_argument("session", type=int, metavar="SESSION", help=say("help.session_argument"))
+    arguments.add_argument("what", metavar="WHAT", help=say("help.what_argument"))
+    arguments.add_argument("grade", metavar="LEVEL", help=say("help.grade_argument"))
+    options = _common(overrule, say)
+    options.add_argument("--because", required=True, metavar="REASON", help=say("help.because"))
+    options.add_argument("--agent", metavar="NAME", help=say("help.trainer"))
 
 
 def _commands(parser: _Parser, say: Texts, look: Mapping[str, Any]) -> Callable[[str, Run | None], _Parser]:
@@ -221,6 +249,37 @@ def _personas(_args: argparse.Namespace, _set_to: Settings, _say: Texts) -> int:
     return 0
 
 
+def _critique(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
+    if args.schema:
+        from simulator.document import schema_text
+
+        print(schema_text())
+        return 0
+    if not args.call:
+        raise UsageError("call_needed")
+    if args.repeat < 1:
+        raise UsageError("repeat_below_one", value=args.repeat)
+    from simulator import review
+
+    calls = _calls(args, set_to)
+    if args.call.isdecimal() and not Path(args.call).exists():
+        return review.record(int(args.call), calls, say, args.form, args.repeat)
+    if not args.persona:
+        raise UsageError("critique_persona_needed", file=args.call)
+    from simulator.persona import find, load
+
+    persona = load(find(args.persona))
+    if calls.offline:
+        print(say("critique.offline"), file=sys.stderr)
+    return review.transcript(args.call, persona, calls, say, args.form, args.repeat, sure=args.yes)
+
+
+def _overrule(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
+    from simulator import review
+
+    return review.overrule(args.session, args.what, args.grade, args.because, _calls(args, set_to), say)
+
+
 def _doctor(_args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
     import asyncio
 
@@ -280,13 +339,13 @@ def _calls(args: argparse.Namespace, set_to: Settings) -> Calls:
     if "debug" not in args:  # what is logged and warned of would stand in the middle of the call
         logging.getLogger().addHandler(logging.NullHandler())
         logging.captureWarnings(capture=True)
-    offline = args.offline or set_to.customer is None or set_to.critic is None
+    offline = getattr(args, "offline", False) or set_to.customer is None or set_to.critic is None
     calls = Calls(
         customer=None if offline else set_to.customer,
         critic=None if offline else set_to.critic,
         store_url=set_to.store,
-        agent=args.agent or set_to.agent,
-        turn_limit=args.turns,
+        agent=getattr(args, "agent", None) or set_to.agent,
+        turn_limit=getattr(args, "turns", TURN_LIMIT),
     )
     gc.enable()
     threading.Thread(target=calls.preload, daemon=True).start()

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from simulator.critique import PICKED_UP, CueFinding, Findings, grade
-from simulator.events import AgentSaid, CouldNotJudge, CustomerSaid, Ended, Event, FindingsMade, started
+from simulator.events import AgentSaid, CouldNotJudge, CustomerSaid, Ended, Event, FindingsMade, Overruled, started
 from simulator.persona import LADDER_STEPS, Cue, Persona
 from simulator.transcript import Turn, is_quiet
 
@@ -77,6 +77,7 @@ class CueRecord:
         in_words: it was picked up by words, not by silence alone.
         anticipated: it was picked up before it was shown.
         not_judged: it was shown, and a turn that may have answered it could not be judged.
+        overruled: a trainer's word on it, the latest.
 
     """
 
@@ -86,11 +87,17 @@ class CueRecord:
     in_words: bool = False
     anticipated: bool = False
     not_judged: bool = False
+    overruled: Overruled | None = None
+
+    @property
+    def found(self) -> int | None:
+        """The critic's grade over the call so far (see `critique.grade`); None when not shown or not judged."""
+        return grade(finding.level for _, finding in self.findings)
 
     @property
     def grade(self) -> int | None:
-        """The grade over the call so far (see `critique.grade`); None when it was not shown or not judged."""
-        return grade(finding.level for _, finding in self.findings)
+        """The grade that counts in reports: a trainer's, else the critic's."""
+        return self.overruled.grade if self.overruled else self.found
 
     @property
     def best(self) -> int:
@@ -118,6 +125,7 @@ class CallState:
 
     Attributes:
         step: index into the emotion ladder, 0 = worst.
+        elsewhere: the call was held elsewhere: nothing in it was scheduled, so each turn may answer any cue.
         taken: every change of mood, with its reason.
         due: moves that wait for their turn.
         misses: turns in a row that passed over a cue.
@@ -134,6 +142,7 @@ class CallState:
 
     step: int
     cues: dict[str, CueRecord]
+    elsewhere: bool = False
     turns: list[Turn] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
     due: list[Move] = field(default_factory=list)
@@ -203,7 +212,10 @@ def follow(persona: Persona, events: Sequence[Event]) -> CallState:
         step=persona.emotion.start,
         cues={cue.id: CueRecord(slips=int(cue.in_opening), turns=int(cue.in_opening)) for cue in persona.cues},
         last_cues=frozenset(cue.id for cue in persona.cues if cue.in_opening),
+        elsewhere=bool(events) and started(events).origin == "transcript",
     )
+    if state.elsewhere:
+        state.last_cues = frozenset(state.cues)
     for event in events:
         match event:
             case CustomerSaid():
@@ -217,6 +229,8 @@ def follow(persona: Persona, events: Sequence[Event]) -> CallState:
                 _judged(state, persona, event.turn, None)
             case Ended():
                 _over(state, persona)
+            case Overruled() if event.what in state.cues:
+                state.cues[event.what].overruled = event
     return state
 
 
@@ -249,7 +263,7 @@ def direct(persona: Persona, events: Sequence[Event]) -> Direction:
 def _customer_said(state: CallState, event: CustomerSaid) -> None:
     first = not state.turns
     state.turns.append(Turn(event.turn, "customer", event.text, event.interrupted))
-    if first:
+    if first or state.elsewhere:
         return  # the opening's cues are known from the persona
     state.last_cues = frozenset()
     if event.cue and (record := state.cues.get(event.cue)):
@@ -375,6 +389,8 @@ def _apply_need(state: CallState, turn_id: str, findings: Findings, moves: list[
 
 def _earned_by(state: CallState, customer_turn: str) -> bool:
     """Whether that turn was spoken after the one that opened the lock: what came before cannot have been the need."""
+    if state.elsewhere:  # nobody kept it back
+        return True
     ids = [turn.id for turn in state.turns]
     return state.opened_by is not None and ids.index(customer_turn) > ids.index(state.opened_by)
 

@@ -8,8 +8,9 @@
     ├── PersonaError           4     a persona file cannot be used; holds one Problem per finding
     ├── PromptError            5     a prompt file is missing or does not render
     ├── StoreError             6     the record of calls cannot be read or written
-    └── ModelError             7     the model's endpoint did not give what was asked
-        └── SpoiltAnswer       7     an answer began but cannot be used: discard it and ask again
+    ├── ModelError             7     the model's endpoint did not give what was asked
+    │   └── SpoiltAnswer       7     an answer began but cannot be used: discard it and ask again
+    └── TranscriptError        8     a call that happened elsewhere cannot be read
 
 An error carries a key and facts, not a sentence: the sentence stands in `simulator/texts/<language>.yaml`
 under ``errors``, so that it can be said in the user's language. `simulator.cli.main` is the one place that
@@ -116,3 +117,9 @@ class ModelError(SimulatorError):
 
 class SpoiltAnswer(ModelError):
     """An answer began but cannot be used (cut off, reasoning text, a role label): discard it and ask again."""
+
+
+class TranscriptError(SimulatorError):
+    """A call that happened elsewhere cannot be read; the facts hold the file and, where there is one, the line."""
+
+    exit_code = 8

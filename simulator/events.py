@@ -13,10 +13,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from simulator.critique import Findings, Usage, Verdict
-from simulator.transcript import Turn
+from simulator.transcript import Transcript, Turn
 
 Engine = Literal["model", "offline"]
 Ending = Literal["agent_ended", "hung_up", "goodbye", "turn_limit"]
+Origin = Literal["call", "transcript"]
 
 
 def now() -> datetime:
@@ -34,12 +35,13 @@ class _Event(BaseModel):
 
 
 class Started(_Event):
-    """The call was set up."""
+    """The call was set up. With the origin ``transcript`` it was held elsewhere, and nobody directed the customer."""
 
     spoilers = frozenset({"persona"})
 
     kind: Literal["started"] = "started"
     version: str
+    origin: Origin = "call"
     persona: dict[str, Any]
     engine: Engine
     models: dict[str, str]
@@ -122,8 +124,39 @@ class Debriefed(_Event):
     usage: Usage | None = None
 
 
+class Repeated(_Event):
+    """The call was judged several times: the grades of each cue (None: not shown), the first being the one in use."""
+
+    kind: Literal["repeated"] = "repeated"
+    grades: dict[str, tuple[int | None, ...]]
+    usage: Usage | None = None
+
+
+class Overruled(_Event):
+    """A trainer put their own grade of a cue, or score of a layer, in the place of the critic's.
+
+    Both stay in the record. ``grade`` and ``was``: 0-5 for a cue, 1-5 for a layer; None: not shown or not judged.
+    """
+
+    kind: Literal["overruled"] = "overruled"
+    what: str
+    grade: int | None
+    was: int | None
+    because: str
+    by: str
+
+
 Event = Annotated[
-    Started | CustomerSaid | AgentSaid | FindingsMade | CouldNotJudge | Ended | Guessed | Debriefed,
+    Started
+    | CustomerSaid
+    | AgentSaid
+    | FindingsMade
+    | CouldNotJudge
+    | Ended
+    | Guessed
+    | Debriefed
+    | Repeated
+    | Overruled,
     Field(discriminator="kind"),
 ]
 event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
@@ -138,6 +171,16 @@ def transcript(events: Sequence[Event]) -> list[Turn]:
         elif isinstance(event, AgentSaid):
             turns.append(Turn(event.turn, "agent", event.text))
     return turns
+
+
+def said(turns: Transcript, step: int) -> list[CustomerSaid | AgentSaid]:
+    """The turns of a call that was held elsewhere, as events; the customer's mood is not known and stays at `step`."""
+    return [
+        AgentSaid(turn=turn.id, text=turn.text)
+        if turn.speaker == "agent"
+        else CustomerSaid(turn=turn.id, text=turn.text, interrupted=turn.interrupted, step=step)
+        for turn in turns
+    ]
 
 
 def started(events: Sequence[Event]) -> Started:

@@ -136,7 +136,7 @@ class _PlainLines(_Output):
 
         console = Console(file=self._out, no_color=True, highlight=False, markup=False, emoji=False, width=100)
         console.print()
-        console.print(report.debrief(session.persona, session.events, self._say))
+        console.print(report.debrief(session.persona, session.events, self._say, session.number))
 
     def _line(self, line: str) -> None:
         print(line, file=self._out, flush=True)

@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING
 from simulator.card import stars
 from simulator.critique import LAYERS, LEVELS, PICKED_UP, CueFinding, Evidence, Findings, Layer, LayerScore, Usage
 from simulator.director import CallState, CueRecord, Move, follow
-from simulator.events import AgentSaid, CustomerSaid, Debriefed, Event, FindingsMade, Guessed, ended, started
+from simulator.events import (
+    AgentSaid,
+    CustomerSaid,
+    Debriefed,
+    Event,
+    FindingsMade,
+    Guessed,
+    Overruled,
+    Repeated,
+    ended,
+    started,
+)
 from simulator.page import Block, Item, Page, Row, Section, Tone, escaped, paged
 from simulator.persona import LADDER_STEPS
 from simulator.transcript import Turn, is_quiet
@@ -25,12 +36,22 @@ if TYPE_CHECKING:
 
 BARS = "▁▂▄▆█"
 """The five steps of the ladder as marks."""
+_OF_SOMEBODY = frozenset({"title", "ending.open", "picked_up", "you_line", "record.you", "cut_off"})
+"""Sentences that are told otherwise when the call was not held by whoever reads."""
 
 
-def debrief(persona: Persona, events: Sequence[Event], texts: Texts) -> Page:
-    """What was heard and what was missed, for a terminal of any width. `events` are those of one branch."""
+def debrief(persona: Persona, events: Sequence[Event], texts: Texts, number: int | None = None) -> Page:
+    """What was heard and what was missed, for a terminal of any width.
+
+    Args:
+        persona: who called.
+        events: those of one branch.
+        texts: the screens' texts.
+        number: the call's number in the record, if it is there.
+    """
     call = _Call(persona, events, texts)
-    return paged(texts, Section(_title(call), tuple(_outcome(call))), *_sections(call))
+    kept = () if number is None else (call.say("kept", number=number),)
+    return paged(texts, Section(_title(call), (*_outcome(call), *kept)), *_sections(call))
 
 
 def markdown(persona: Persona, events: Sequence[Event], texts: Texts) -> str:
@@ -64,6 +85,8 @@ class CueLine:
         not_judged: a turn that may have answered it could not be judged (or has not been yet).
         anticipated: it was heard before any words showed it.
         better: a line that would have fitted better, if the critic gave one.
+        repeats: the grades of repeated judging, if there was any and they differ.
+        overruled: a trainer's word, which the grade then is.
 
     """
 
@@ -75,6 +98,8 @@ class CueLine:
     not_judged: bool
     anticipated: bool
     better: str | None
+    repeats: tuple[int | None, ...]
+    overruled: Overruled | None
 
     @property
     def picked_up(self) -> bool:
@@ -96,6 +121,8 @@ class _Call:
         self.debriefed = next((e for e in reversed(events) if isinstance(e, Debriefed)), None)
         self.guessed = next((e for e in reversed(events) if isinstance(e, Guessed)), None)
         self.verdict = self.debriefed.verdict if self.debriefed else None
+        self.repeated = next((e.grades for e in reversed(events) if isinstance(e, Repeated)), {})
+        self.overruled = {e.what: e for e in events if isinstance(e, Overruled)}
         judged = self.findings.keys() | self.state.unjudged.keys()
         agent = (turn for turn in self.turns if turn.speaker == "agent" and not is_quiet(turn))
         self.pending = [turn for turn in agent if turn.id not in judged]
@@ -110,29 +137,32 @@ class _Call:
         ]
 
     def _cue_line(self, number: int, cue: Cue, record: CueRecord, better: str | None) -> CueLine:
-        grade = record.grade
+        repeats = self.repeated.get(cue.id, ())
         found = sorted(record.findings, key=lambda one: self.line_of[one[0]])  # late ones come out of order
         open_turns = self.state.unjudged.keys() | {turn.id for turn in self.pending}
         return CueLine(
             number=number,
             cue=cue,
-            grade=grade,
-            finding=next((finding for _, finding in found if finding.level == grade), None),
+            grade=record.grade,
+            finding=next((finding for _, finding in found if finding.level == record.found), None),
             path=tuple((self.line_of[turn], finding.level) for turn, finding in found),
             not_judged=record.not_judged or any(cue.id in self.state.answering.get(turn, ()) for turn in open_turns),
             anticipated=record.anticipated,
             better=better,
+            repeats=repeats if len(set(repeats)) > 1 else (),
+            overruled=record.overruled,
         )
 
     # --- words ---
 
     def say(self, name: str, **values: object) -> str:
-        """A sentence of the catalogue's ``report`` part."""
-        return self.texts(f"report.{name}", **values)
+        """A sentence of the catalogue's ``report`` part; a call held elsewhere is not told to "you"."""
+        elsewhere = "elsewhere." if self.state.elsewhere and name in _OF_SOMEBODY else ""
+        return self.texts(f"report.{elsewhere}{name}", **values)
 
-    def level(self, level: int) -> str:
+    def level(self, level: int | None) -> str:
         """A level as number and word."""
-        return self.say(f"level.{LEVELS[level]}")
+        return self.say("cues.not_shown") if level is None else self.say(f"level.{LEVELS[level]}")
 
     def cue_name(self, cue_id: str) -> str:
         """A cue as sentences speak of it; its id means nothing to a trainee."""
@@ -188,7 +218,8 @@ class _Call:
 def _sections(call: _Call) -> Iterator[Section]:
     yield _need(call)
     yield _cues(call)
-    yield _mood(call)
+    if not call.state.elsewhere:
+        yield _mood(call)
     yield _worries(call)
     yield _layers(call)
     for name, blocks in (("gaps", _gaps(call)), ("next", _next(call)), ("tokens", _tokens(call))):
@@ -223,7 +254,7 @@ def _need(call: _Call) -> Section:
     rows: list[Block] = []
     if call.guessed:
         rows.append(Row(call.say("need.guess"), call.guessed.need or nothing))
-    else:
+    elif not call.state.elsewhere:
         rows.append(call.say("need.no_guess"))
     rows.append(Row(call.say("need.need"), call.persona.hidden_need.need))
     if call.guessed:
@@ -246,6 +277,8 @@ def _need(call: _Call) -> Section:
 def _when_out(call: _Call) -> str:
     """When the need was said, and whether that was earned."""
     state = call.state
+    if state.elsewhere:
+        return call.say("line", line=call.line_of[state.need_said]) if state.need_said else call.say("need.not_said")
     opened = call.line_of[state.opened_by] if state.opened_by else None
     if state.need_said is None:
         if opened:
@@ -263,14 +296,13 @@ def _cues(call: _Call) -> Section:
 def _cue(call: _Call, line: CueLine) -> Item:
     """One cue: both sides' words, the level and why; what would have fitted, where it was not picked up."""
     head = call.say("cues.head", number=line.number, channel=call.say(f"channel.{line.cue.channel}"))
-    if line.grade is None and not line.not_judged:
-        return Item(head, call.say("cues.not_shown"), "plain", ())
-    if line.grade is None:
-        return Item(head, call.say("not_judged"), "plain", tuple(_would_fit(call, line)))
-    rows = [*_answer(call, line)]
+    rows = [*_answer(call, line), *_doubts(call, line)]
+    if line.grade is None and (line.overruled or not line.not_judged):
+        return Item(head, call.say("cues.not_shown"), "plain", tuple(rows))
     if not line.picked_up:
         rows += _would_fit(call, line)
-    return Item(head, call.level(line.grade), _tone(line.grade), tuple(rows))
+    mark = call.say("not_judged") if line.grade is None else call.level(line.grade)
+    return Item(head, mark, _tone(line.grade), tuple(rows))
 
 
 def _answer(call: _Call, line: CueLine) -> Iterator[Row]:
@@ -285,8 +317,23 @@ def _answer(call: _Call, line: CueLine) -> Iterator[Row]:
     if len(line.path) > 1:
         path = (call.say("cues.level_in", level=call.level(level), line=number) for number, level in line.path)
         yield Row(call.say("cues.path"), " → ".join(path))
-    if line.not_judged and not line.picked_up:
+    if line.not_judged and line.grade is not None and not line.picked_up:
         yield Row(call.say("cues.note"), call.say("cues.partly"))
+
+
+def _doubts(call: _Call, line: CueLine) -> Iterator[Row]:
+    """Repeats that differ, and a trainer's word against the critic's."""
+    if line.repeats:
+        levels = " · ".join(call.level(level) for level in line.repeats)
+        yield Row(call.say("cues.repeats"), call.say("cues.repeats_differ", levels=levels))
+    if word := line.overruled:
+        yield _word(call, word, call.level(word.was), call.level(word.grade))
+
+
+def _word(call: _Call, word: Overruled, was: str, grade: str) -> Row:
+    return Row(
+        call.say("overruled.label", by=word.by), call.say("overruled.text", was=was, grade=grade, why=word.because)
+    )
 
 
 def _would_fit(call: _Call, line: CueLine) -> Iterator[Row]:
@@ -399,9 +446,13 @@ def _layers(call: _Call) -> Section:
 
 
 def _layer(call: _Call, layer: Layer, scored: LayerScore) -> Item:
-    mark = call.say("not_judged") if scored.score is None else call.say("layers.score", score=scored.score)
-    quotes = (call.said(evidence) for evidence in scored.evidence)
-    return Item(call.say(f"layers.{layer}"), mark, "plain", (Row(call.say("why_label"), scored.why), *quotes))
+    def mark(score: int | None) -> str:
+        return call.say("not_judged") if score is None else call.say("layers.score", score=score)
+
+    rows = [Row(call.say("why_label"), scored.why), *(call.said(evidence) for evidence in scored.evidence)]
+    if word := call.overruled.get(layer):
+        rows.append(_word(call, word, mark(word.was), mark(word.grade)))
+    return Item(call.say(f"layers.{layer}"), mark(word.grade if word else scored.score), "plain", tuple(rows))
 
 
 def _gaps(call: _Call) -> Iterator[Block]:
@@ -427,16 +478,20 @@ def _next(call: _Call) -> Iterator[Block]:
 
 
 def _tokens(call: _Call) -> Iterator[Block]:
-    """What the endpoints reported, each side apart."""
-    sides = {
-        "customer": [e.usage for e in call.events if isinstance(e, CustomerSaid)],
-        "critic": [e.usage for e in call.events if isinstance(e, FindingsMade | Debriefed)],
-    }
-    for side, reported in sides.items():
-        known = [usage for usage in reported if usage]
-        if known:
-            total = sum(known, Usage())
-            numbers = {name: f"{number:,}" for name, number in total.model_dump().items()}
-            yield Row(
-                call.say(f"tokens.{side}"), call.say("tokens.used_cached" if total.cached else "tokens.used", **numbers)
-            )
+    """What the endpoints reported, each side apart: over the call, then line by line."""
+    customer = [(e.turn, e.usage) for e in call.events if isinstance(e, CustomerSaid) and e.usage]
+    turns = [(e.turn, e.usage) for e in call.events if isinstance(e, FindingsMade) and e.usage]
+    whole = [e.usage for e in call.events if isinstance(e, Debriefed | Repeated) and e.usage]
+    for side, by_turn, more in (("customer", customer, []), ("critic", turns, whole)):
+        used = [*(usage for _, usage in by_turn), *more]
+        if used:
+            yield Row(call.say(f"tokens.{side}"), _used(call, sum(used, Usage())))
+        if by_turn:
+            lines = ((call.line_of[turn], usage) for turn, usage in by_turn)
+            each = (call.say("tokens.line", line=n, prompt=f"{u.prompt:,}", completion=u.completion) for n, u in lines)
+            yield Row(call.say(f"tokens.{side}_lines"), call.listed(each))
+
+
+def _used(call: _Call, total: Usage) -> str:
+    numbers = {name: f"{number:,}" for name, number in total.model_dump().items()}
+    return call.say("tokens.used_cached" if total.cached else "tokens.used", **numbers)

@@ -27,6 +27,7 @@ from simulator.events import (
     Event,
     FindingsMade,
     Guessed,
+    Repeated,
     Started,
     ended,
     started,
@@ -80,6 +81,8 @@ class Session:
         append: keeps events for good, all of them or none; called before they count.
         events: what has happened so far, when a call is taken up again.
         critic_timeout_s: seconds that the critic gets for one turn.
+        at_once: how many turns the critic reads at the same time.
+        number: its number in the record, if it has one.
     """
 
     def __init__(
@@ -90,14 +93,18 @@ class Session:
         append: Callable[..., None],
         events: Sequence[Event] = (),
         critic_timeout_s: float = 120.0,
+        at_once: int = 4,
+        number: int | None = None,
     ) -> None:
         self.persona = persona
+        self.number = number
         self.events: list[Event] = list(events)
         self._customer = customer
         self._critic = critic
         self._append = append
         self._critic_timeout_s = critic_timeout_s
         self._judging: dict[str, asyncio.Task[None]] = {}
+        self._room = asyncio.Semaphore(at_once)
 
     # --- the call ---
 
@@ -206,6 +213,27 @@ class Session:
         self._commit(made)
         return made
 
+    async def complete(self) -> None:
+        """Judge what could not be judged before, and sum the call up if that brought something new."""
+        before = len(self.events)
+        await self.settle()
+        judged = any(isinstance(event, FindingsMade) for event in self.events[before:])
+        if judged or not self.summed_up:
+            await self.debrief()
+
+    @property
+    def summed_up(self) -> bool:
+        """Whether the call as a whole was judged."""
+        made = [event for event in self.events if isinstance(event, Debriefed)]
+        return bool(made) and made[-1].verdict is not None
+
+    def repeated(self, others: Sequence[Session]) -> None:
+        """Keep the grades that judging the same words again gave, this session's first."""
+        runs = [self, *others]
+        used = [e.usage for other in others for e in other.events if isinstance(e, FindingsMade) and e.usage]
+        grades = {cue.id: tuple(run.state.cues[cue.id].found for run in runs) for cue in self.persona.cues}
+        self._commit(Repeated(grades=grades, usage=sum(used, Usage()) if used else None))
+
     # --- the critic beside the call ---
 
     def judge(self) -> None:
@@ -246,7 +274,7 @@ class Session:
 
     async def _judge(self, turn: Turn, turns: Sequence[Turn]) -> None:
         try:
-            async with asyncio.timeout(self._critic_timeout_s):
+            async with self._room, asyncio.timeout(self._critic_timeout_s):
                 made = await self._critic.judge(turns, turn.id)
         except (ModelError, TimeoutError) as error:
             self._commit(CouldNotJudge(turn=turn.id, why=_key(error)))

@@ -289,7 +289,7 @@ class Terminal:
         except (KeyboardInterrupt, asyncio.CancelledError):
             raise Left from None
         self._console.print()
-        self._console.print(report.debrief(session.persona, session.events, self._say))
+        self._console.print(report.debrief(session.persona, session.events, self._say, session.number))
 
     # --- asking and printing ---
 

@@ -25,7 +25,14 @@ from tests.scripted import ScriptedModel, a_start
 
 TURNS = 10
 GOAL = 12_000
-NOTHING: dict[str, Any] = {"cues": [], "guess": None, "need_said": None, "need_answer": None, "solved": None, "worries": []}
+NOTHING: dict[str, Any] = {
+    "cues": [],
+    "guess": None,
+    "need_said": None,
+    "need_answer": None,
+    "solved": None,
+    "worries": [],
+}
 LAYER = {"evidence": [{"turn": 1, "quote": ""}], "why": "", "score": None}
 CALL = {**dict.fromkeys(("hear", "solve", "warmth", "trust"), LAYER), "better": [], "next": ""}
 SAID = {
