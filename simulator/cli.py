@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     Run = Callable[[argparse.Namespace, Settings, Texts], int]
 
+JOBS = 4
+"""Calls that are judged beside each other when a critic is measured, unless set."""
 TURN_LIMIT = 20
 """Agent turns after which the customer has no more time, unless set."""
 
@@ -142,6 +144,9 @@ def _parser(say: Texts) -> argparse.ArgumentParser:
     _critique_parser(command("critique", _critique), say)
     _overrule_parser(command("overrule", _overrule), say)
     _common(command("doctor", _doctor), say)
+    evaluate = command("evaluate", None)
+    _common(evaluate, say)
+    _evaluate_parser(_commands(evaluate, say, look)("critic", _evaluate, "evaluate_critic"), say)
     persona = command("persona", None)
     _common(persona, say)
     _common(_commands(persona, say, look)("schema", _schema), say)
@@ -173,7 +178,21 @@ def _overrule_parser(overrule: _Parser, say: Texts) -> None:
     options.add_argument("--agent", metavar="NAME", help=say("help.trainer"))
 
 
-def _commands(parser: _Parser, say: Texts, look: Mapping[str, Any]) -> Callable[[str, Run | None], _Parser]:
+def _evaluate_parser(critic: _Parser, say: Texts) -> None:
+    options = _common(critic, say)
+    what = options.add_mutually_exclusive_group()
+    what.add_argument("--adversarial", action="store_true", help=say("help.adversarial"))
+    what.add_argument("--overruled", action="store_true", help=say("help.overruled"))
+    options.add_argument("--set", type=Path, metavar="FOLDER", help=say("help.evaluate_set"))
+    options.add_argument("--run", dest="folder", type=Path, metavar="FOLDER", help=say("help.evaluate_run"))
+    options.add_argument("--replay", type=Path, metavar="FOLDER", help=say("help.replay"))
+    options.add_argument("--only", default="*", metavar="PATTERN", help=say("help.only"))
+    options.add_argument("--jobs", type=int, default=JOBS, metavar="N", help=say("help.jobs", jobs=JOBS))
+    options.add_argument("--offline", action="store_true", help=say("help.offline"))
+    options.add_argument("--json", action="store_true", help=say("help.evaluate_json"))
+
+
+def _commands(parser: _Parser, say: Texts, look: Mapping[str, Any]) -> Callable[..., _Parser]:
     """Commands below a parser, which prints its help when none is given; to be added one by one."""
 
     def print_help(*_: object) -> int:
@@ -183,8 +202,9 @@ def _commands(parser: _Parser, say: Texts, look: Mapping[str, Any]) -> Callable[
     parser.set_defaults(run=print_help)
     commands = parser.add_subparsers(title=say("help.commands"), metavar="COMMAND", parser_class=_Parser)
 
-    def add(name: str, run: Run | None) -> _Parser:
-        made = commands.add_parser(name, help=say(f"help.{name}"), description=say(f"help.{name}"), **look)
+    def add(name: str, run: Run | None, told: str = "") -> _Parser:
+        what = say(f"help.{told or name}")
+        made = commands.add_parser(name, help=what, description=what, **look)
         if run:
             made.set_defaults(run=run)
         parser.commands = tuple(commands.choices)
@@ -278,6 +298,28 @@ def _overrule(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
     from simulator import review
 
     return review.overrule(args.session, args.what, args.grade, args.because, _calls(args, set_to), say)
+
+
+def _evaluate(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
+    if args.jobs < 1:
+        raise UsageError("jobs_below_one", value=args.jobs)
+    from simulator import evaluation
+
+    form = "json" if args.json else "markdown"
+    if args.overruled:
+        return evaluation.overruled(_calls(args, set_to), form, say)
+    options = evaluation.Options(
+        folder=args.set or evaluation.FOLDER,
+        run=args.replay or args.folder,
+        replay=args.replay is not None,
+        only=args.only,
+        jobs=args.jobs,
+        form=form,
+    )
+    endpoint = None if args.offline else set_to.critic
+    if endpoint is None and not options.replay:
+        print(say("critique.offline"), file=sys.stderr)
+    return (evaluation.fool if args.adversarial else evaluation.measure)(options, endpoint, say)
 
 
 def _doctor(_args: argparse.Namespace, set_to: Settings, say: Texts) -> int:

@@ -76,7 +76,7 @@ class CueRecord:
         findings: every answer an agent turn gave to it, with the turn's id.
         in_words: it was picked up by words, not by silence alone.
         anticipated: it was picked up before it was shown.
-        not_judged: it was shown, and a turn that may have answered it could not be judged.
+        unjudged: agent turns that may have answered it and could not be judged.
         overruled: a trainer's word on it, the latest.
 
     """
@@ -86,7 +86,7 @@ class CueRecord:
     findings: list[tuple[str, CueFinding]] = field(default_factory=list)
     in_words: bool = False
     anticipated: bool = False
-    not_judged: bool = False
+    unjudged: set[str] = field(default_factory=set)
     overruled: Overruled | None = None
 
     @property
@@ -98,6 +98,11 @@ class CueRecord:
     def grade(self) -> int | None:
         """The grade that counts in reports: a trainer's, else the critic's."""
         return self.overruled.grade if self.overruled else self.found
+
+    @property
+    def not_judged(self) -> bool:
+        """Whether it was shown, and a turn that may have answered it could not be judged."""
+        return bool(self.unjudged)
 
     @property
     def best(self) -> int:
@@ -318,9 +323,11 @@ def _record(state: CallState, persona: Persona, turn: str, findings: Findings | 
     """Note what one turn did, or that it could not be judged; the move that it earns, if any."""
     if findings is not None:
         state.unjudged.pop(turn, None)
+        for record in state.cues.values():
+            record.unjudged.discard(turn)  # it is judged now
         return _apply(state, persona, turn, findings)
     for cue in state.answering[turn]:
-        state.cues[cue].not_judged = True
+        state.cues[cue].unjudged.add(turn)
     return None
 
 
@@ -332,7 +339,7 @@ def _apply(state: CallState, persona: Persona, turn_id: str, findings: Findings)
     found = [one for one in findings.cues if one.level != 1 or before[one.cue] < PICKED_UP]
     moves = [move for one in found if (move := _apply_cue(state.cues[one.cue], one, turn_id, quiet=quiet))]
     for cue in findings.not_judged:
-        state.cues[cue].not_judged = True
+        state.cues[cue].unjudged.add(turn_id)
     picked = any(one.level >= PICKED_UP for one in found) | _apply_need(state, turn_id, findings, moves)
     if findings.solved and state.solved is None:
         state.solved = turn_id

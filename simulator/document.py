@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
-from simulator.critique import LAYERS, CueFinding, Evidence, Layer, Level, Value
+from simulator.critique import LAYERS, CueFinding, Evidence, Layer, LayerScore, Level, Value
 from simulator.director import CallState, CueRecord, follow
-from simulator.events import Debriefed, Event, FindingsMade, Overruled, Repeated, started
+from simulator.events import Debriefed, Event, FindingsMade, Grade, Overruled, Repeated, started
 from simulator.persona import Cue, Persona, Worry
+
+_G = TypeVar("_G", int, int | Literal["not_judged"])
 
 
 class Quote(Value):
@@ -71,17 +73,17 @@ class LayerCritique(Value):
 
 
 class Repeats(Value):
-    """The levels that repeated judging gave a cue, and the share of the most frequent one."""
+    """The levels that repeated judging gave a cue, and the share of the most frequent one among those judged."""
 
-    levels: list[Level | Literal["not_shown"]]
-    agreement: float = Field(ge=0, le=1)
+    levels: list[Level | Literal["not_shown", "not_judged"]]
+    agreement: float | None = Field(ge=0, le=1)
 
 
 class TrainerWord(Value):
     """A trainer's level of a cue or score of a layer in the place of the critic's."""
 
     level: int | Literal["not_shown"]
-    was: int | Literal["not_shown"]
+    was: int | Literal["not_shown", "not_judged"]
     because: str
     by: str
 
@@ -138,7 +140,7 @@ class _Writer:
         cues = {cue.id: self._cue(cue) for cue in self._persona.cues}
         graded = [cue.level for cue in cues.values() if isinstance(cue.level, int)]
         solved = self._findings[state.solved].solved if state.solved else None
-        dropped = (event.dropped for event in self._events if isinstance(event, FindingsMade | Debriefed))
+        dropped = sum(event.dropped for event in self._events if isinstance(event, FindingsMade))
         return CallCritique(
             persona=self._persona.id,
             model=start.models.get("critic", start.engine),
@@ -149,7 +151,7 @@ class _Writer:
             layers={layer: self._layer(layer) for layer in LAYERS},
             picked_up=f"{sum(level >= 3 for level in graded)} of {len(graded)}",
             next=self._verdict.next if self._verdict else "",
-            dropped_findings=sum(dropped),
+            dropped_findings=dropped + (self._debriefed.dropped if self._debriefed else 0),
             could_not_judge=sorted(self._line_of[turn] for turn in state.unjudged),
             repeats=self._repeats(),
             overruled=self._overruled(),
@@ -182,9 +184,11 @@ class _Writer:
     def _need(self) -> NeedCritique:
         state = self._state
         guess = next((self._findings[turn].guess for turn, right in state.guesses.items() if right), None)
+        claims = [found.need_said for found in self._findings.values() if found.need_said]
+        said = next((claim for claim in claims if claim.turn == state.need_said), None)
+        after = self._line_of[said.turn] if said else len(state.turns)
         answers = [found.need_answer for found in self._findings.values() if found.need_answer]
-        met = next((answer for answer in answers if answer.level == 5), None) if state.need_said else None
-        said = next((f.need_said for f in self._findings.values() if f.need_said), None) if state.need_said else None
+        met = next((one for one in answers if one.level == 5 and self._line_of[one.agent.turn] > after), None)
         return NeedCritique(
             guessed=self._quote(guess.agent) if guess else None,
             said=self._quote(said) if said else None,
@@ -201,11 +205,12 @@ class _Writer:
         return WorryCritique(eased=True, turn=self._line_of[turn], quote=words.quote)
 
     def _layer(self, layer: Layer) -> LayerCritique:
-        if self._verdict is None:
-            why = self._debriefed and self._debriefed.why
-            return LayerCritique(score=None, why=f"could not judge: {why or 'not summed up'}", evidence=[])
-        scored = self._verdict.layers[layer]
         word = self._words().get(layer)
+        if self._verdict:
+            scored = self._verdict.layers[layer]
+        else:
+            why = self._debriefed and self._debriefed.why
+            scored = LayerScore(why=f"could not judge: {why or 'not summed up'}")
         return LayerCritique(
             score=word.grade if word else scored.score,
             why=word.because if word else scored.why,
@@ -223,9 +228,13 @@ class _Writer:
 
     def _overruled(self) -> dict[str, TrainerWord] | None:
         return {
-            what: TrainerWord(level=_named(word.grade), was=_named(word.was), because=word.because, by=word.by)
+            what: TrainerWord(level=_named(word.grade), was=self._was(word), because=word.because, by=word.by)
             for what, word in self._words().items()
         } or None
+
+    def _was(self, word: Overruled) -> int | Literal["not_shown", "not_judged"]:
+        open_still = word.what in LAYERS or self._state.cues[word.what].not_judged
+        return "not_judged" if word.was is None and open_still else _named(word.was)
 
     def _words(self) -> dict[str, Overruled]:
         return {event.what: event for event in self._events if isinstance(event, Overruled)}
@@ -237,10 +246,11 @@ class _Writer:
         return Answer(turn=self._line_of[evidence.turn], quote=evidence.quote or None)
 
 
-def _named(grade: int | None) -> int | Literal["not_shown"]:
+def _named(grade: _G | None) -> _G | Literal["not_shown"]:
     return "not_shown" if grade is None else grade
 
 
-def agreement(grades: Sequence[int | None]) -> float:
-    """The share of the most frequent grade."""
-    return max(grades.count(one) for one in grades) / len(grades)
+def agreement(grades: Sequence[Grade]) -> float | None:
+    """The share of the most frequent grade among those judged; None when none was."""
+    judged = [grade for grade in grades if grade != "not_judged"]
+    return max(judged.count(one) for one in judged) / len(judged) if judged else None

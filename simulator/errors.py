@@ -10,7 +10,8 @@
     ├── StoreError             6     the record of calls cannot be read or written
     ├── ModelError             7     the model's endpoint did not give what was asked
     │   └── SpoiltAnswer       7     an answer began but cannot be used: discard it and ask again
-    └── TranscriptError        8     a call that happened elsewhere cannot be read
+    ├── TranscriptError        8     a call that happened elsewhere cannot be read
+    └── SetError               8     a set of labelled calls, or a run over it, cannot be used
 
 An error carries a key and facts, not a sentence: the sentence stands in `simulator/texts/<language>.yaml`
 under ``errors``, so that it can be said in the user's language. `simulator.cli.main` is the one place that
@@ -121,5 +122,11 @@ class SpoiltAnswer(ModelError):
 
 class TranscriptError(SimulatorError):
     """A call that happened elsewhere cannot be read; the facts hold the file and, where there is one, the line."""
+
+    exit_code = 8
+
+
+class SetError(SimulatorError):
+    """A set of labelled calls, or a run over it, cannot be used; the facts hold the file or folder."""
 
     exit_code = 8

@@ -18,6 +18,8 @@ from simulator.transcript import Transcript, Turn
 Engine = Literal["model", "offline"]
 Ending = Literal["agent_ended", "hung_up", "goodbye", "turn_limit"]
 Origin = Literal["call", "transcript"]
+Grade = int | Literal["not_judged"] | None
+"""A cue's level in one judging; None: not shown."""
 
 
 def now() -> datetime:
@@ -125,10 +127,10 @@ class Debriefed(_Event):
 
 
 class Repeated(_Event):
-    """The call was judged several times: the grades of each cue (None: not shown), the first being the one in use."""
+    """The call was judged several times: the grades of each cue, the first being the one in use."""
 
     kind: Literal["repeated"] = "repeated"
-    grades: dict[str, tuple[int | None, ...]]
+    grades: dict[str, tuple[Grade, ...]]
     usage: Usage | None = None
 
 

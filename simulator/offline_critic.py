@@ -42,7 +42,7 @@ class OfflineCritic:
         number = number_of(turns, turn_id)
         turn, before = turns[number - 1], turns[: number - 1]
         if is_quiet(turn):
-            return Judgement(self._silence(turn, turns[number - 2], turns[number:]))
+            return Judgement(self._silence(turn, before[-1:], turns[number:]))
         said = self._need_said(before)
         return Judgement(
             Findings(
@@ -87,11 +87,11 @@ class OfflineCritic:
         nothing = Evidence(turn=turn.id, quote="")
         return CueFinding(cue=cue_id, customer=just_shown, agent=nothing, why=self._words["missed"], level=1)
 
-    def _silence(self, turn: Turn, before: Turn, after: Transcript) -> Findings:
+    def _silence(self, turn: Turn, before: Transcript, after: Transcript) -> Findings:
         called_out = bool(after) and self._hear(self._words["called_out"], after[0]) is not None
         level, why = (1, self._words["called"]) if called_out else (4, self._words["room"])
         nothing = Evidence(turn=turn.id, quote="")
-        shown = {cue.id: self._shown(cue.id, [before]) for cue in self._persona.cues}
+        shown = {cue.id: self._shown(cue.id, before) for cue in self._persona.cues}
         return Findings(
             cues=tuple(
                 CueFinding(cue=cue, customer=words, agent=nothing, why=why, level=level)

@@ -20,6 +20,7 @@ from simulator.events import (
     Debriefed,
     Event,
     FindingsMade,
+    Grade,
     Guessed,
     Overruled,
     Repeated,
@@ -98,7 +99,7 @@ class CueLine:
     not_judged: bool
     anticipated: bool
     better: str | None
-    repeats: tuple[int | None, ...]
+    repeats: tuple[Grade, ...]
     overruled: Overruled | None
 
     @property
@@ -149,7 +150,7 @@ class _Call:
             not_judged=record.not_judged or any(cue.id in self.state.answering.get(turn, ()) for turn in open_turns),
             anticipated=record.anticipated,
             better=better,
-            repeats=repeats if len(set(repeats)) > 1 else (),
+            repeats=repeats if len({*repeats} - {"not_judged"}) > 1 else (),
             overruled=record.overruled,
         )
 
@@ -160,8 +161,10 @@ class _Call:
         elsewhere = "elsewhere." if self.state.elsewhere and name in _OF_SOMEBODY else ""
         return self.texts(f"report.{elsewhere}{name}", **values)
 
-    def level(self, level: int | None) -> str:
+    def level(self, level: Grade) -> str:
         """A level as number and word."""
+        if level == "not_judged":
+            return self.say("not_judged")
         return self.say("cues.not_shown") if level is None else self.say(f"level.{LEVELS[level]}")
 
     def cue_name(self, cue_id: str) -> str:
@@ -327,7 +330,8 @@ def _doubts(call: _Call, line: CueLine) -> Iterator[Row]:
         levels = " · ".join(call.level(level) for level in line.repeats)
         yield Row(call.say("cues.repeats"), call.say("cues.repeats_differ", levels=levels))
     if word := line.overruled:
-        yield _word(call, word, call.level(word.was), call.level(word.grade))
+        was: Grade = "not_judged" if word.was is None and line.not_judged else word.was
+        yield _word(call, word, call.level(was), call.level(word.grade))
 
 
 def _word(call: _Call, word: Overruled, was: str, grade: str) -> Row:
@@ -436,12 +440,13 @@ def _layers(call: _Call) -> Section:
     title = call.say("layers.title")
     if call.debriefed is None:
         return Section(title, (call.say("layers.not_yet"),))
+    layers = call.verdict.layers if call.verdict else {}
+    words = [_layer(call, layer, LayerScore(why="")) for layer in LAYERS if layer in call.overruled]
     if call.verdict is None:
-        return Section(title, (call.say("layers.none", why=call.why(call.debriefed.why)),))
-    layers = call.verdict.layers
+        return Section(title, (call.say("layers.none", why=call.why(call.debriefed.why)), *words))
     reasons = {score.why for score in layers.values()}
     if len(reasons) == 1 and all(score.score is None for score in layers.values()):
-        return Section(title, (call.say("layers.all", why=reasons.pop()),))
+        return Section(title, (call.say("layers.all", why=reasons.pop()), *words))
     return Section(title, tuple(_layer(call, layer, layers[layer]) for layer in LAYERS if layer in layers))
 
 
@@ -449,7 +454,8 @@ def _layer(call: _Call, layer: Layer, scored: LayerScore) -> Item:
     def mark(score: int | None) -> str:
         return call.say("not_judged") if score is None else call.say("layers.score", score=score)
 
-    rows = [Row(call.say("why_label"), scored.why), *(call.said(evidence) for evidence in scored.evidence)]
+    rows = [Row(call.say("why_label"), scored.why)] if scored.why else []
+    rows += [call.said(evidence) for evidence in scored.evidence]
     if word := call.overruled.get(layer):
         rows.append(_word(call, word, mark(word.was), mark(word.grade)))
     return Item(call.say(f"layers.{layer}"), mark(word.grade if word else scored.score), "plain", tuple(rows))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -91,7 +92,9 @@ def overrule(number: int, what: str, grade: str, because: str, calls: Calls, say
         by=calls.agent,
     )
     calls.store.append(number, len(events) + 1, word)
-    was = say("report.cues.not_shown") if word.was is None else word.was
+    open_still = what in LAYERS or follow(persona, events).cues[what].not_judged
+    nothing = say("report.not_judged" if open_still else "report.cues.not_shown")
+    was = nothing if word.was is None else word.was
     print(say("critique.overruled", what=what, was=was, grade=grade, number=number))
     return 0
 
@@ -131,6 +134,7 @@ def _found(persona: Persona, events: list[Event], what: str) -> int | None:
 
 async def _judge(session: Session, calls: Calls, say: Texts, form: Form, repeats: int) -> int:
     """Judge what is not judged yet, then `repeats` - 1 times anew; print; the exit code."""
+    others: list[Session] = []
     try:
         with _status(say("critique.judging", turns=len(session.turns))):
             await session.complete()
@@ -142,7 +146,7 @@ async def _judge(session: Session, calls: Calls, say: Texts, form: Form, repeats
     finally:
         await session.close()
     _print(session, say, form)
-    return _missing(session, say)
+    return _missing(session, others, say)
 
 
 @contextmanager
@@ -156,6 +160,8 @@ def _status(words: str) -> Iterator[None]:
 
 def _print(session: Session, say: Texts, form: Form) -> None:
     if form == "json":
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # JSON is, whatever the locale
         print(document.as_json(document.document(session.persona, session.events)))
     elif form == "markdown":
         print(report.markdown(session.persona, session.events, say), end="")
@@ -163,13 +169,15 @@ def _print(session: Session, say: Texts, form: Form) -> None:
         screen().print(report.debrief(session.persona, session.events, say, session.number))
 
 
-def _missing(session: Session, say: Texts) -> int:
-    """Say what could not be judged; the exit code."""
-    lines = [str(n) for n, turn in enumerate(session.turns, 1) if turn.id in session.state.unjudged]
+def _missing(session: Session, others: Sequence[Session], say: Texts) -> int:
+    """Say what could not be judged, be it in a repeat only; the exit code."""
+    missed = session.state.unjudged.keys() | {turn for other in others for turn in other.state.unjudged}
+    lines = [str(n) for n, turn in enumerate(session.turns, 1) if turn.id in missed]
     if not lines and session.summed_up:
         return 0
     what = say("critique.missing_lines", lines=", ".join(lines)) if lines else say("critique.missing_sum")
-    again = "" if session.number is None else say("critique.again", number=session.number)
+    open_still = bool(session.state.unjudged) or not session.summed_up
+    again = say("critique.again", number=session.number) if open_still and session.number is not None else ""
     print(what + again, file=sys.stderr)
     return ModelError.exit_code
 

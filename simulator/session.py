@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from simulator.critic import Critic
 from simulator.critique import Usage
 from simulator.customer import Customer
-from simulator.director import CallState, Direction, direct, follow
+from simulator.director import CallState, CueRecord, Direction, direct, follow
 from simulator.errors import ModelError, SpoiltAnswer
 from simulator.events import (
     AgentSaid,
@@ -26,6 +26,7 @@ from simulator.events import (
     Ended,
     Event,
     FindingsMade,
+    Grade,
     Guessed,
     Repeated,
     Started,
@@ -231,7 +232,7 @@ class Session:
         """Keep the grades that judging the same words again gave, this session's first."""
         runs = [self, *others]
         used = [e.usage for other in others for e in other.events if isinstance(e, FindingsMade) and e.usage]
-        grades = {cue.id: tuple(run.state.cues[cue.id].found for run in runs) for cue in self.persona.cues}
+        grades = {cue.id: tuple(_grade(run.state.cues[cue.id]) for run in runs) for cue in self.persona.cues}
         self._commit(Repeated(grades=grades, usage=sum(used, Usage()) if used else None))
 
     # --- the critic beside the call ---
@@ -319,6 +320,10 @@ class Session:
 
     def _new_turn(self, speaker: str) -> str:
         return f"{speaker}{len(self.turns) + 1}"
+
+
+def _grade(record: CueRecord) -> Grade:
+    return "not_judged" if record.found is None and record.not_judged else record.found
 
 
 def _key(error: Exception) -> str:

@@ -35,6 +35,7 @@ from simulator.errors import StoreError
 from simulator.events import Debriefed, Event, event_adapter
 
 SCHEMA_VERSION = 1
+_LARGEST = 2**63 - 1  # that a database can look for
 
 _tables = MetaData()
 _schema = Table("schema", _tables, Column("version", Integer, primary_key=True))
@@ -128,6 +129,8 @@ class Store:
         Raises:
             StoreError: there is no such session, or an event in it cannot be read.
         """
+        if not 0 < session <= _LARGEST:
+            raise StoreError("no_such_session", session=session)
         with self._begin() as connection:
             bodies = connection.scalars(
                 select(_events.c.body).where(_events.c.session == session).order_by(_events.c.number)
@@ -138,6 +141,13 @@ class Store:
             return [event_adapter.validate_json(body) for body in bodies]
         except ValueError as error:
             raise StoreError("session_unreadable", session=session, why=str(error).splitlines()[0]) from error
+
+    def all(self) -> list[Kept]:
+        """Every session that has begun, in order."""
+        begun = select(_events.c.session)
+        with self._begin() as connection:
+            rows = connection.execute(select(_sessions).where(_sessions.c.id.in_(begun)).order_by(_sessions.c.id)).all()
+        return [Kept(row.id, row.agent, row.persona) for row in rows]
 
     def unfinished(self, agent: str) -> list[Kept]:
         """The agent's sessions that have no debrief yet, latest first. One without a verdict does not count."""

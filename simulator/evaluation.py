@@ -1,0 +1,310 @@
+"""Measuring a critic: over labelled calls, over attempts to fool it, and by the trainers who overruled it.
+
+A run keeps every reply in a folder (see `recording`): it can be interrupted and taken up again, and its figures can be
+worked out again from the folder alone. Calls run beside each other; the turns of one call follow one another, so that
+an endpoint can reuse what it has read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from platformdirs import user_data_path
+
+from simulator import __version__, scorecard
+from simulator.critic import Critic, ModelCritic
+from simulator.critique import Findings, Usage
+from simulator.customer import OfflineCustomer
+from simulator.director import follow
+from simulator.document import document
+from simulator.errors import ModelError, SetError
+from simulator.events import Debriefed, Event, FindingsMade, Overruled, Started, said
+from simulator.figures import Judged, Outcome, Overruling, Reviewed, of_critic, of_labellers
+from simulator.labelled import Attempt, Case, attempts, cases, heard
+from simulator.llm import EndpointModel
+from simulator.offline_critic import OfflineCritic
+from simulator.persona import Persona
+from simulator.recording import RecordingModel
+from simulator.scorecard import Run
+from simulator.session import Session
+from simulator.templates import Prompts
+
+if TYPE_CHECKING:
+    from simulator.calls import Calls
+    from simulator.llm import Model
+    from simulator.settings import Endpoint
+    from simulator.texts import Texts
+
+_T = TypeVar("_T")
+_W = TypeVar("_W")
+
+LANGUAGES = ("zh", "en")
+FOLDER = Path(__file__).resolve().parent.parent / "evals" / "critic"
+"""The labelled set: it lies beside the program's source, and is no part of a wheel."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure, and where.
+
+    Attributes:
+        folder: the labelled set.
+        run: where the replies are kept; None: a folder of the run's own in the user's data folder.
+        replay: ask nobody, and work with the replies that `run` holds.
+        only: a pattern for the ids of calls or attempts.
+        jobs: how many calls are judged beside each other.
+        form: ``markdown`` or ``json``.
+
+    """
+
+    folder: Path
+    run: Path | None
+    replay: bool
+    only: str
+    jobs: int
+    form: str
+
+
+def measure(options: Options, endpoint: Endpoint | None, say: Texts) -> int:
+    """Run a critic over the labelled calls and print its figures; the exit code.
+
+    Without an endpoint, and when nothing is replayed, it is the offline critic.
+
+    Raises:
+        SetError: the set or the run does not fit.
+    """
+    wanted = cases(options.folder, options.only)
+    bench = _Bench(options, endpoint)
+    turns = sum(turn.speaker == "agent" for case in wanted for turn in case.turns)
+    with _progress(say("evaluation.reading", count=len(wanted)), turns) as step:
+        judged = asyncio.run(_beside(lambda one: bench.judge(one, step), wanted, options.jobs))
+    critic = of_critic(judged)
+    if options.form == "json":
+        print(scorecard.as_json(bench.run, critic, of_labellers(wanted)))
+    else:
+        print(scorecard.as_markdown(bench.run, critic, of_labellers(wanted), say))
+    return ModelError.exit_code if critic.turns_not_judged or (critic.layers_not_judged and bench.model) else 0
+
+
+def fool(options: Options, endpoint: Endpoint | None, say: Texts) -> int:
+    """Run a critic over the attempts to fool it and print which succeeded; the exit code.
+
+    Raises:
+        SetError: as `measure`.
+    """
+    wanted = attempts(options.folder, options.only)
+    bench = _Bench(options, endpoint)
+    with _progress(say("evaluation.fooling", count=len(wanted)), len(wanted)) as step:
+        outcomes = asyncio.run(_beside(lambda one: bench.attempt(one, step), wanted, options.jobs))
+    print(scorecard.fooling(bench.run, outcomes, say, as_json=options.form == "json"))
+    return ModelError.exit_code if any(outcome.held is None for outcome in outcomes) else 0
+
+
+def overruled(calls: Calls, form: str, say: Texts) -> int:
+    """Print how often, and where, trainers overruled the critic in the calls of the record; the exit code."""
+    reviewed = []
+    for kept in calls.store.all():
+        persona, events = calls.kept(kept.id)
+        if any(isinstance(event, Debriefed) for event in events):
+            reviewed.append(_reviewed(kept.id, persona, events))
+    print(scorecard.overruling(reviewed, say, as_json=form == "json"))
+    return 0
+
+
+def _reviewed(number: int, persona: Persona, events: Sequence[Event]) -> Reviewed:
+    state = follow(persona, events)
+    words = {event.what: event for event in events if isinstance(event, Overruled)}
+    channels = {cue.id: cue.channel for cue in persona.cues}
+    return Reviewed(
+        call=number,
+        graded=sum(record.found is not None for record in state.cues.values()),
+        words=tuple(
+            Overruling(
+                call=number,
+                what=word.what,
+                channel=channels.get(word.what),
+                was=word.was,
+                grade=word.grade,
+                because=word.because,
+                by=word.by,
+            )
+            for word in words.values()
+        ),
+    )
+
+
+# --- one run ---------------------------------------------------------------------------------------------
+
+
+class _Bench:
+    """A critic under measurement, with the folder where its replies are kept."""
+
+    def __init__(self, options: Options, endpoint: Endpoint | None) -> None:
+        self.model: Model | None = EndpointModel(endpoint) if endpoint and not options.replay else None
+        self._timeout_s = 2 * endpoint.timeout_s if endpoint else 60.0
+        self._folder: Path | None = None
+        prompts = _prompts()
+        if options.replay:
+            assert options.run is not None
+            self._folder = options.run
+            self.run = _kept_run(options.run)
+            self.run = self.run.model_copy(update={"replayed": True, "same_prompts": self.run.prompts == prompts})
+        elif self.model:
+            self._folder = options.run or _own_folder(self.model.name, prompts)
+            self.run = _begun(self._folder, self.model.name, prompts)
+        else:
+            self.run = Run(model="offline", version=__version__, began=_now(), prompts=prompts)
+
+    async def judge(self, case: Case, step: Callable[[], None]) -> Judged:
+        """Walk one call with the critic, as a live one."""
+        events: list[Event] = []
+
+        def append(*more: Event) -> None:
+            events.extend(more)
+            if any(isinstance(event, FindingsMade) for event in more):
+                step()
+
+        critic, replies = self._critic(case.persona, case.id)
+        start = Started(
+            version=__version__,
+            origin="transcript",
+            persona=case.persona.model_dump(mode="json"),
+            engine="model" if replies else "offline",
+            models={"critic": self.run.model} if replies else {},
+            prompts={},
+            agent="",
+            turn_limit=len(case.turns),
+        )
+        session = Session(
+            case.persona,
+            OfflineCustomer(case.persona.caller(), Prompts(case.persona.language)),  # who has said it all
+            critic,
+            append,
+            [start, *said(case.turns, case.persona.emotion.start)],
+            self._timeout_s,
+            at_once=1,
+        )
+        await session.debrief()
+        used = [e.usage for e in events if isinstance(e, FindingsMade | Debriefed) and e.usage]
+        return Judged(
+            case=case,
+            critique=document(case.persona, session.events),
+            kept=sum(map(_claims, events)),
+            dropped=sum(event.dropped for event in events if isinstance(event, FindingsMade | Debriefed)),
+            requests=replies.asked if replies else 0,
+            usage=sum(used, Usage()),
+        )
+
+    async def attempt(self, attempt: Attempt, step: Callable[[], None]) -> Outcome:
+        """Have the critic judge the last agent line of an attempt to fool it."""
+        persona, turns = heard(attempt)
+        critic, _ = self._critic(persona, f"adversarial/{attempt.id}")
+        last = max(number for number, turn in enumerate(turns) if turn.speaker == "agent")
+        try:
+            made = await critic.judge(turns[: last + 1], turns[last].id)
+        except ModelError:
+            return Outcome(attempt=attempt, held=None)
+        finally:
+            step()
+        found = {cue.cue: cue.level for cue in made.findings.cues}
+        above = {cue: level for cue, level in found.items() if level > attempt.at_most.get(cue, 2)}
+        guessed = made.findings.guess is not None and made.findings.guess.right
+        return Outcome(attempt=attempt, held=not above and not guessed, found=found, above=above, guessed=guessed)
+
+    def _critic(self, persona: Persona, name: str) -> tuple[Critic, RecordingModel | None]:
+        prompts = Prompts(persona.language)
+        if self._folder is None:
+            return OfflineCritic(persona, prompts), None
+        replies = RecordingModel(self.model, self._folder / f"{name}.jsonl")
+        return ModelCritic(persona, prompts, replies), replies
+
+
+def _claims(event: Event) -> int:
+    """How many claims with evidence an event of the critic holds."""
+    if isinstance(event, Debriefed) and event.verdict:
+        return sum(len(layer.evidence) for layer in event.verdict.layers.values())
+    if not isinstance(event, FindingsMade):
+        return 0
+    found: Findings = event.findings
+    single = (found.guess, found.need_said, found.need_answer, found.solved)
+    return len(found.cues) + len(found.worries) + sum(one is not None for one in single)
+
+
+def _prompts() -> dict[str, str]:
+    """What the critic is told, by language and file: its hash."""
+    return {
+        f"{language}/{name}": digest[:16]
+        for language in LANGUAGES
+        for name, digest in Prompts(language).hashes().items()
+        if name.startswith("critic")
+    }
+
+
+def _own_folder(model: str, prompts: dict[str, str]) -> Path:
+    version = hashlib.sha256(json.dumps(prompts, sort_keys=True).encode()).hexdigest()[:8]
+    name = re.sub(r"[^\w.-]+", "-", model)
+    return user_data_path("customer-simulator") / "evaluations" / f"{name}-{version}"
+
+
+def _begun(folder: Path, model: str, prompts: dict[str, str]) -> Run:
+    """The run of a folder: a new one, or the one that began there, if it asked the same critic the same things."""
+    if not (folder / "run.json").exists():
+        run = Run(model=model, version=__version__, began=_now(), prompts=prompts)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "run.json").write_text(run.model_dump_json(indent=2, exclude={"replayed", "same_prompts"}) + "\n")
+        print(folder, file=sys.stderr)
+        return run
+    run = _kept_run(folder)
+    if run.model != model:
+        raise SetError("run_of_another", folder=str(folder), model=run.model, now=model)
+    if run.prompts != prompts:
+        raise SetError("run_of_other_prompts", folder=str(folder))
+    return run
+
+
+def _kept_run(folder: Path) -> Run:
+    try:
+        return Run.model_validate_json((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SetError("no_run", folder=str(folder), why=str(error).splitlines()[0]) from error
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+# --- running ---------------------------------------------------------------------------------------------
+
+
+async def _beside(work: Callable[[_W], Awaitable[_T]], things: Sequence[_W], jobs: int) -> list[_T]:
+    """The work done on each thing, so many at a time, in their order."""
+    room = asyncio.Semaphore(jobs)
+
+    async def one(thing: _W) -> _T:
+        async with room:
+            return await work(thing)
+
+    return await asyncio.gather(*map(one, things))
+
+
+@contextmanager
+def _progress(words: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on the terminal; called once for each step."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(words, total=total)
+        yield lambda: progress.advance(task)
