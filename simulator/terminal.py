@@ -8,32 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import signal
-import sys
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
-from types import FrameType
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, TypeVar
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.control import Control
-from rich.segment import ControlType
 from rich.text import Text
 
 from simulator import report
 from simulator.card import desk, show_card
 from simulator.errors import ModelError, SimulatorError
 from simulator.events import CouldNotJudge, CustomerSaid, Ended, FindingsMade, Guessed
-from simulator.page import may_part, wrap
+from simulator.flow import Flow
+from simulator.keyboard import Keyboard, Left, unless_interrupted
+from simulator.page import wrap
 from simulator.persona import Persona, files, load
 from simulator.transcript import Turn, is_quiet, printable
 
 if TYPE_CHECKING:
-    from prompt_toolkit import PromptSession
-    from prompt_toolkit.buffer import Buffer
-
     from simulator.calls import Calls
     from simulator.session import Session, Update
     from simulator.texts import Texts
@@ -46,10 +40,6 @@ COMMANDS = {
     "/end": "end", "/结束": "end",
     "/quit": "quit", "/退出": "quit",
 }  # fmt: skip
-
-
-class Left(Exception):
-    """The agent left. What is open stays open and is offered at the next start."""
 
 
 class Terminal:
@@ -65,7 +55,7 @@ class Terminal:
         self._say = say
         self._console = console
         self._debug = debug
-        self._prompt: PromptSession[str] | None = None
+        self._keyboard = Keyboard(say, no_color=console.no_color)
         self._unsent = ""  # words that Ctrl-C took from the prompt, and that it gets back
         self._kept = ""  # what to say about what stays open, if they leave now
 
@@ -114,7 +104,7 @@ class Terminal:
         for number, one in enumerate(there, 1):
             self._entry(number, one)
         while True:
-            wanted = (await self._ask(self._say("chat.choose", count=len(there)))).strip()
+            wanted = (await self._keyboard.ask(self._say("chat.choose", count=len(there)))).strip()
             if wanted.isdecimal() and 1 <= int(wanted) <= len(there):
                 return there[int(wanted) - 1]
             ids = {one.id: one for one in there}
@@ -148,9 +138,9 @@ class Terminal:
         self._line(self._say("chat.unfinished", name=name, title=session.persona.title, when=when))
         self._kept = "chat.left_debrief" if session.over else "chat.left_open"
         if session.over:
-            choice = await self._choice("chat.unfinished_over", "dn")
+            choice = await self._keyboard.choice("chat.unfinished_over", "dn")
         else:
-            choice = await self._choice("chat.unfinished_choice", "gdn")
+            choice = await self._keyboard.choice("chat.unfinished_choice", "gdn")
         self._console.print()
         if choice == "n":
             self._kept = ""
@@ -189,10 +179,10 @@ class Terminal:
     async def _agent_words(self, session: Session) -> str | None:
         """What the agent says next; None when they gave a command instead."""
         try:
-            words = await self._ask(self._say("chat.you"), self._toolbar(session), self._unsent)
+            words = await self._keyboard.ask(self._say("chat.you"), self._toolbar(session), self._unsent)
         except KeyboardInterrupt:
-            self._unsent = self._prompt.default_buffer.text if self._prompt else ""
-            choice = await self._choice("chat.interrupt", "ceq")
+            self._unsent = self._keyboard.unsent
+            choice = await self._keyboard.choice("chat.interrupt", "ceq")
             self._command(session, {"e": "end", "q": "quit", "c": ""}[choice])
             return None
         self._unsent = ""
@@ -224,7 +214,7 @@ class Terminal:
         """Show the customer's answer as it comes. Ctrl-C cuts in; a failure asks what to do."""
         while True:
             try:
-                await _unless_interrupted(self._stream(session, answer()))
+                await unless_interrupted(self._stream(session, answer()))
             except asyncio.CancelledError:
                 pass
             except ModelError as error:
@@ -233,7 +223,7 @@ class Terminal:
                     self._line("".join(traceback.format_exception(error)), "dim")
             if not session.awaits_answer:
                 return
-            choice = await self._choice("chat.failed", "req")
+            choice = await self._keyboard.choice("chat.failed", "req")
             if choice != "r":
                 self._command(session, {"e": "end", "q": "quit"}[choice])
                 return
@@ -281,52 +271,21 @@ class Terminal:
             if not any(isinstance(event, Guessed) for event in session.events):
                 self._console.print()
                 self._line(self._say("debrief.before"), "bold")
-                need = await self._ask(self._say("debrief.guess_need"))
-                cues = await self._ask(self._say("debrief.guess_cues"))
+                need = await self._keyboard.ask(self._say("debrief.guess_need"))
+                cues = await self._keyboard.ask(self._say("debrief.guess_cues"))
                 session.guess(need, cues)
             with self._console.status(self._say("debrief.waiting"), spinner="dots"):
-                await _unless_interrupted(session.debrief())
+                await unless_interrupted(session.debrief())
         except (KeyboardInterrupt, asyncio.CancelledError):
             raise Left from None
         self._console.print()
         self._console.print(report.debrief(session.persona, session.events, self._say, session.number))
 
-    # --- asking and printing ---
+    # --- printing ---
 
-    async def _ask(self, label: str, toolbar: Callable[[], str] | None = None, words: str = "") -> str:
-        """One line from the keyboard, beginning with what was typed before.
-
-        Raises:
-            KeyboardInterrupt: Ctrl-C. `Left`: Ctrl-D, or the window was closed.
-        """
-        from prompt_toolkit import PromptSession
-        from prompt_toolkit.output.color_depth import ColorDepth
-
-        if self._prompt is None:
-            depth = ColorDepth.DEPTH_1_BIT if self._console.no_color else None
-            self._prompt = PromptSession(color_depth=depth)
-            self._prompt.default_buffer.on_text_insert += _only_printable
-        self._prompt.bottom_toolbar = toolbar  # as an argument, None would keep the one before
-        try:
-            return await self._prompt.prompt_async(label, default=words)
-        except EOFError:
-            raise Left from None
-
-    async def _choice(self, name: str, letters: str) -> str:
-        """One of the letters; the first when nothing was typed."""
-        while True:
-            try:
-                typed = (await self._ask(self._say(name) + " ")).strip().lower()
-            except KeyboardInterrupt:
-                raise Left from None
-            if not typed:
-                return letters[0]
-            if len(typed) == 1 and typed in letters:  # a sentence meant for the customer is no choice
-                return typed
-
-    def _flow(self, session: Session) -> _Flow:
+    def _flow(self, session: Session) -> Flow:
         """A place for what the customer says next, with their name before it."""
-        return _Flow(self._console, self._say("chat.them", name=printable(session.persona.customer.name)))
+        return Flow(self._console, self._say("chat.them", name=printable(session.persona.customer.name)))
 
     def _turn(self, session: Session, turn: Turn) -> None:
         """A turn that has been said."""
@@ -357,123 +316,3 @@ class Terminal:
         for paragraph in text.splitlines():
             for line in wrap(printable(paragraph), self._console.width):
                 self._console.print(Text(line, style), soft_wrap=True)
-
-
-def _only_printable(buffer: Buffer) -> None:
-    """What is pasted may hold anything, and it is shown while it is typed."""
-    before = buffer.text[: buffer.cursor_position]
-    if (shown := printable(buffer.text)) != buffer.text:
-        buffer.text = shown
-        buffer.cursor_position = len(printable(before))
-
-
-class _Flow:
-    """What the customer says, on the screen as it comes; stage directions are set off, no line ends within a word.
-
-    The name is there at once: it shows that an answer is on its way. A word that begins near the right margin is
-    held back until all of it is there.
-
-    Args:
-        console: where it is shown.
-        label: what stands before the words.
-    """
-
-    MARGIN = 16
-    """Cells; longer words are seldom."""
-
-    def __init__(self, console: Console, label: str) -> None:
-        self._console = console
-        self._begun = self._over = False
-        self._column = cell_len(label)  # cells that are taken in the last line
-        self._word = Text()  # what is not on the screen yet
-        self._before = " "  # the character before
-        self._inside = 0  # brackets that are open: a stage direction may come in several pieces
-        console.print(Text(label, "bold cyan"), end="", soft_wrap=True)
-
-    def write(self, words: str) -> None:
-        """Show some more words."""
-        ready = Text()
-        for ch in words if self._begun else words.lstrip():
-            self._begun = True
-            if may_part(self._before, ch):
-                self._place(ready)
-            self._inside += ch in "（("
-            self._word.append(ch, "dim italic" if self._inside else "")
-            self._inside -= ch in "）)" and self._inside > 0
-            self._before = ch
-        if self._column + self._word.cell_len + self.MARGIN <= self._console.width:
-            self._place(ready)  # the rest of the word will stand behind it
-        self._console.print(ready, end="", soft_wrap=True)
-
-    def close(self) -> bool:
-        """End the line; whether there are words in it. Without any the name goes too."""
-        if not self._over:
-            self._over = True
-            rest = Text()
-            self._place(rest)
-            self._console.print(rest, end="", soft_wrap=True)
-            if self._begun:
-                self._console.print()
-            else:
-                self._console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
-        return self._begun
-
-    def _place(self, ready: Text) -> None:
-        """Set the word behind what is ready, in a new line if it does not fit."""
-        word, self._word = self._word, Text()
-        width = self._console.width
-        if self._column + word.cell_len > width and word.plain == " ":
-            self._column = width
-            return
-        if self._column + word.cell_len > width >= word.cell_len:
-            ready.append("\n")
-            self._column = 0
-        for ch in word.divide(range(1, len(word))):
-            if self._column + ch.cell_len > width:
-                ready.append("\n")
-                self._column = 0
-            ready.append_text(ch)
-            self._column += ch.cell_len
-
-
-async def _unless_interrupted(work: Awaitable[_T]) -> _T:
-    """Do the work; Ctrl-C cancels it and nothing else, and what is typed waits for the next prompt.
-
-    Raises:
-        asyncio.CancelledError: it was cancelled.
-    """
-    task = asyncio.ensure_future(work)
-    with _on_interrupt(task.cancel), _no_echo():
-        return await task
-
-
-@contextmanager
-def _on_interrupt(act: Callable[[], object]) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-
-    def interrupted(_signal: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(act)
-
-    before = signal.signal(signal.SIGINT, interrupted)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _no_echo() -> Iterator[None]:
-    """Keep the terminal from writing typed characters (Ctrl-C too) between the words that come in."""
-    try:
-        import termios
-    except ImportError:  # Windows
-        yield
-        return
-    before = termios.tcgetattr(sys.stdin)
-    quiet = [*before]
-    quiet[3] &= ~termios.ECHO
-    termios.tcsetattr(sys.stdin, termios.TCSANOW, quiet)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
