@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from simulator.critique import LAYERS, Layer, Level, Value
-from simulator.errors import SetError
+from simulator.errors import SetError, UsageError
 from simulator.mask import mask
 from simulator.outside import read
 from simulator.persona import Persona, find, load
@@ -69,10 +69,17 @@ class Attempt(Value):
     id: str
     persona: str
     kind: str
-    call: list[str]
+    call: list[Annotated[str, Field(pattern="^[CA]:")]]
     at_most: dict[str, Level] = Field(default_factory=dict)
     persona_edit: dict[str, str] = Field(default_factory=dict)
     why: str = ""
+
+    @field_validator("call")
+    @classmethod
+    def _has_an_agent(cls, call: list[str]) -> list[str]:
+        if not any(line.startswith("A:") for line in call):
+            raise ValueError("no line of the agent")
+        return call
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def cases(folder: Path, only: str = "*") -> list[Case]:
         raise SetError("set_empty", folder=str(folder), only=only)
     agents = _mapping(folder / "agents.yaml")
     settled = _mapping(folder / "labels" / "settled.yaml")
-    return [_case(file, folder, agents, settled.get(file.stem, {})) for file in files]
+    return [_case(file, folder, agents, settled) for file in files]
 
 
 def attempts(folder: Path, only: str = "*") -> list[Attempt]:
@@ -120,7 +127,10 @@ def attempts(folder: Path, only: str = "*") -> list[Attempt]:
         SetError: as `cases`.
     """
     file = folder / "adversarial.yaml"
-    found = [_fitting(Attempt, entry, file) for entry in cast("list[Any]", _loaded(file))]
+    entries = _loaded(file)
+    if not isinstance(entries, list):
+        raise SetError("set_file", file=str(file), why="no list")
+    found = [_fitting(Attempt, entry, file) for entry in entries]
     wanted = [attempt for attempt in found if _wanted(attempt.id, only)]
     if not wanted:
         raise SetError("set_empty", folder=str(file), only=only)
@@ -128,17 +138,14 @@ def attempts(folder: Path, only: str = "*") -> list[Attempt]:
 
 
 def heard(attempt: Attempt) -> tuple[Persona, Transcript]:
-    """The persona with the attempt's edits, and the turns up to the agent line to be judged."""
-    persona = load(find(attempt.persona))
-    if attempt.persona_edit:
-        held = persona.model_dump()
-        for path, words in attempt.persona_edit.items():
-            *way, last = [int(part) if part.isdecimal() else part for part in re.split(r"[.\[\]]+", path.rstrip("]"))]
-            at: Any = held
-            for part in way:
-                at = at[part]
-            at[last] = words
-        persona = Persona.model_validate(held)
+    """The persona with the attempt's edits, and the turns of the call.
+
+    Raises:
+        SetError: there is no such persona, or it has no field that an edit names; the facts name the attempt.
+    """
+    persona = _persona(attempt.persona, attempt.id)
+    for path, words in attempt.persona_edit.items():
+        persona = _edited(persona, path, words, attempt.id)
     turns = []
     for number, line in enumerate(attempt.call, 1):
         speaker, _, words = line.partition(":")
@@ -147,41 +154,91 @@ def heard(attempt: Attempt) -> tuple[Persona, Transcript]:
     return persona, turns
 
 
+def _edited(persona: Persona, path: str, words: str, name: str) -> Persona:
+    """The persona with other words at a path such as ``cues[0].shows[1]``."""
+    held = persona.model_dump()
+    *way, last = [int(part) if part.isdecimal() else part for part in re.split(r"[.\[\]]+", path.rstrip("]"))]
+    try:
+        at: Any = held
+        for part in way:
+            at = at[part]
+        at[last] = words
+        return Persona.model_validate(held)
+    except (LookupError, TypeError, ValueError) as error:
+        raise SetError("set_file", file=name, why=f"persona_edit {path}") from error
+
+
+def _persona(name: str, file: str) -> Persona:
+    try:
+        return load(find(name))
+    except UsageError as error:
+        raise SetError("set_file", file=file, why=f"no persona {name}") from error
+
+
 def _wanted(name: str, only: str) -> bool:
     return any(fnmatch(name, pattern.strip()) for pattern in only.split(","))
 
 
 def _case(file: Path, folder: Path, agents: Mapping[str, Any], settled: Mapping[str, Any]) -> Case:
-    first, second = (_labels(folder / "labels" / who / f"{file.stem}.yaml") for who in ("first", "second"))
-    words = {what: _fitting(Settled, entry, folder / "labels" / "settled.yaml") for what, entry in settled.items()}
-    persona = load(find(file.stem.rpartition("-")[0]))
-
-    def held(what: str, one: Any, other: Any) -> Any:
-        if one == other:
-            return one
-        if what not in words:
-            raise SetError("not_settled", file=str(folder / "labels" / "settled.yaml"), call=file.stem, what=what)
-        return words[what].settled
-
-    ids = [cue.id for cue in persona.cues]
-    for labels, who in ((first, "first"), (second, "second")):
-        if sorted(labels.cues) != sorted(ids):
-            raise SetError("set_file", file=str(folder / "labels" / who / f"{file.stem}.yaml"), why="cues")
-    turns = read(file.read_text(encoding="utf-8"), str(file))
+    persona = _persona(file.stem.rpartition("-")[0], str(file))
+    first, second = (_labels(folder / "labels" / who / f"{file.stem}.yaml", persona) for who in ("first", "second"))
+    words = _Words(folder / "labels" / "settled.yaml", file.stem, settled)
+    agent = agents.get(file.stem)
+    if not isinstance(agent, dict) or not isinstance(agent.get("agent"), str):
+        raise SetError("set_file", file=str(folder / "agents.yaml"), why=file.stem)
     return Case(
         id=file.stem,
         persona=persona,
-        turns=[Turn(turn.id, turn.speaker, mask(turn.text).text, turn.interrupted) for turn in turns],
-        agent=agents[file.stem]["agent"],
+        turns=[Turn(turn.id, turn.speaker, mask(turn.text).text, turn.interrupted) for turn in _turns(file)],
+        agent=agent["agent"],
         first=first,
         second=second,
-        cues={cue: held(cue, first.cues[cue].level, second.cues[cue].level) for cue in ids},
-        layers={layer: held(layer, first.layers[layer].score, second.layers[layer].score) for layer in LAYERS},
+        cues={cue.id: words.cue(cue.id, first, second) for cue in persona.cues},
+        layers={layer: words.layer(layer, first, second) for layer in LAYERS},
     )
 
 
-def _labels(file: Path) -> Labels:
-    return _fitting(Labels, _loaded(file), file)
+class _Words:
+    """What was settled about one call."""
+
+    def __init__(self, file: Path, call: str, settled: Mapping[str, Any]) -> None:
+        self._file = file
+        self._call = call
+        entries = settled.get(call, {})
+        if not isinstance(entries, dict):
+            raise SetError("set_file", file=str(file), why=call)
+        self._entries = {what: _fitting(Settled, entry, file) for what, entry in entries.items()}
+
+    def cue(self, cue: str, first: Labels, second: Labels) -> Grade:
+        one, other = first.cues[cue].level, second.cues[cue].level
+        return one if one == other else _fitting(CueLabel, {"level": self._settled(cue)}, self._file).level
+
+    def layer(self, layer: Layer, first: Labels, second: Labels) -> int | None:
+        one, other = first.layers[layer].score, second.layers[layer].score
+        return one if one == other else _fitting(LayerLabel, {"score": self._settled(layer)}, self._file).score
+
+    def _settled(self, what: str) -> Grade | None:
+        if what not in self._entries:
+            raise SetError("not_settled", file=str(self._file), call=self._call, what=what)
+        return self._entries[what].settled
+
+
+def _turns(file: Path) -> list[Turn]:
+    try:
+        return read(file.read_text(encoding="utf-8"), str(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetError("set_file", file=str(file), why=str(error)) from error
+
+
+def _labels(file: Path, persona: Persona) -> Labels:
+    labels = _fitting(Labels, _loaded(file), file)
+    for there, wanted, what in (
+        (labels.cues, [cue.id for cue in persona.cues], "cues"),
+        (labels.layers, LAYERS, "layers"),
+    ):
+        if set(there) != set(wanted):
+            raise SetError("set_file", file=str(file), why=what)
+    return labels
 
 
 def _fitting(form: type[_V], entry: object, file: Path) -> _V:
@@ -203,5 +260,7 @@ def _mapping(file: Path) -> dict[str, Any]:
 def _loaded(file: Path) -> object:
     try:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise SetError("set_file", file=str(file), why=error.strerror or str(error)) from error
+    except (ValueError, yaml.YAMLError) as error:
         raise SetError("set_file", file=str(file), why=str(error).splitlines()[0]) from error
