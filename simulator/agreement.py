@@ -29,12 +29,15 @@ class Agreement(Value):
 
 def of_categories(first: Sequence[object], second: Sequence[object]) -> Agreement:
     """Agreement of names, or of yes and no."""
-    return _agreement([str(one) for one in first], [str(one) for one in second], weights=None)
+    return _agreement([str(one) for one in first], [str(one) for one in second])
 
 
 def of_levels(first: Sequence[int], second: Sequence[int]) -> Agreement:
     """Agreement of numbers on a scale, the kappa with quadratic weights."""
-    return _agreement(list(first), list(second), weights="quadratic")
+    seen = [*first, *second]
+    # All numbers in between: scikit-learn counts the distance of two in places of this list.
+    scale = list(range(min(seen), max(seen) + 1)) if seen else []
+    return _agreement(list(first), list(second), weights="quadratic", labels=scale)
 
 
 def table(labelled: Sequence[str], found: Sequence[str], names: Sequence[str]) -> list[list[int]]:
@@ -52,22 +55,27 @@ def precision_and_recall(labelled: Sequence[bool], found: Sequence[bool]) -> tup
     return (None if precision is None else float(precision)), (None if recall is None else float(recall))
 
 
-def _agreement(first: list[Any], second: list[Any], weights: str | None) -> Agreement:
+def _agreement(first: list[Any], second: list[Any], **how: object) -> Agreement:
     if not first:
         return Agreement(n=0, exact=None, kappa=None)
     exact = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where kappa is not defined, and gives nan
-        kappa = float(_metrics().cohen_kappa_score(first, second, weights=weights))
+        kappa = float(_metrics().cohen_kappa_score(first, second, **how))
     return Agreement(n=len(first), exact=exact, kappa=None if math.isnan(kappa) else kappa)
 
 
-def _metrics() -> Any:
-    """Scikit-learn's metrics: large, and needed by nobody who does not measure.
+def check_installed() -> None:
+    """See that the figures can be worked out.
 
     Raises:
-        UsageError: it is not installed.
+        UsageError: scikit-learn is not installed.
     """
+    _metrics()
+
+
+def _metrics() -> Any:
+    """Scikit-learn's metrics: large, and needed by nobody who does not measure."""
     try:
         from sklearn import metrics  # type: ignore[import-untyped]
     except ImportError as error:

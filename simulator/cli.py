@@ -305,6 +305,7 @@ def _evaluate(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
         raise UsageError("jobs_below_one", value=args.jobs)
     from simulator import evaluation
 
+    _set_to_work(args)
     form = "json" if args.json else "markdown"
     if args.overruled:
         return evaluation.overruled(_calls(args, set_to), form, say)
@@ -374,13 +375,9 @@ def _schema(_args: argparse.Namespace, _set_to: Settings, _say: Texts) -> int:
 
 def _calls(args: argparse.Namespace, set_to: Settings) -> Calls:
     """The calls of this run, with the model stack loading in the background where one is used."""
-    import logging
-
     from simulator.calls import Calls
 
-    if "debug" not in args:  # what is logged and warned of would stand in the middle of the call
-        logging.getLogger().addHandler(logging.NullHandler())
-        logging.captureWarnings(capture=True)
+    _set_to_work(args)
     offline = getattr(args, "offline", False) or set_to.customer is None or set_to.critic is None
     calls = Calls(
         customer=None if offline else set_to.customer,
@@ -389,6 +386,15 @@ def _calls(args: argparse.Namespace, set_to: Settings) -> Calls:
         agent=getattr(args, "agent", None) or set_to.agent,
         turn_limit=getattr(args, "turns", TURN_LIMIT),
     )
-    gc.enable()
     threading.Thread(target=calls.preload, daemon=True).start()
     return calls
+
+
+def _set_to_work(args: argparse.Namespace) -> None:
+    """Start-up is over: collect garbage again, and keep what libraries log and warn of off the screen."""
+    import logging
+
+    if "debug" not in args:
+        logging.getLogger().addHandler(logging.NullHandler())
+        logging.captureWarnings(capture=True)
+    gc.enable()

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from simulator.critique import Findings, Usage, Verdict
 from simulator.errors import ModelError
-from simulator.evidence import CallForm, TurnForm, check_call, check_turn
+from simulator.evidence import CallForm, Checked, TurnForm, check_call, check_turn
 from simulator.llm import Message, Model
 from simulator.persona import Persona
 from simulator.templates import Prompts
@@ -102,7 +102,9 @@ class ModelCritic:
         """See `Critic.sum_up`."""
         weak = [cue for cue, level in grades.items() if level is not None and level < 3]
         messages = self.messages(turns, self._prompts.render("critic_call", weak=weak))
-        verdict, dropped, usage = await self._ask(messages, CallForm, lambda form: check_call(form, turns, weak))
+        verdict, dropped, usage = await self._ask(
+            messages, CallForm, lambda form: check_call(form, self._persona, turns, weak)
+        )
         return Summing(verdict, dropped, usage)
 
     def messages(self, turns: Transcript, question: str) -> list[Message]:
@@ -120,13 +122,13 @@ class ModelCritic:
         return "\n".join(lines)
 
     async def _ask(
-        self, messages: list[Message], form: type[_F], check: Callable[[_F], tuple[_R, list[str]]]
+        self, messages: list[Message], form: type[_F], check: Callable[[_F], Checked[_R]]
     ) -> tuple[_R, int, Usage]:
         """Ask, check, and send back once what does not hold; how many claims were dropped after that."""
         reply, usage = await self._model.fill(messages, form)
-        result, faults = check(reply)
-        if not faults:
-            return result, 0, usage
+        first = check(reply)
+        if not (faults := first.untrue + first.missing):
+            return first.result, 0, usage
         again = [
             *messages,
             Message("assistant", reply.model_dump_json()),
@@ -135,6 +137,6 @@ class ModelCritic:
         try:
             reply, more = await self._model.fill(again, form)
         except ModelError:
-            return result, len(faults), usage  # what held the first time still holds
-        result, faults = check(reply)
-        return result, len(faults), usage + more
+            return first.result, len(first.untrue), usage  # what held the first time still holds
+        second = check(reply)
+        return second.result, len(second.untrue), usage + more

@@ -18,7 +18,7 @@ from simulator.llm import Message, Model
 from simulator.persona import Caller
 from simulator.settings import NoteAs
 from simulator.templates import Prompts
-from simulator.transcript import Transcript, Turn, sentences
+from simulator.transcript import Transcript, Turn, in_language, sentences
 
 
 class Customer(Protocol):
@@ -136,20 +136,13 @@ class OfflineCustomer:
         slip = direction.slip.line if direction.slip else ""
         if not heard:
             return slip or str(self._lines["anybody_there"])
-        if self._foreign(heard):
+        if not in_language(heard, self._caller.language):
             return str(self._lines["puzzled"])
         answer = self._lines["not_it"] if direction.not_it else self._fact(heard, said)
         if answer or slip:
             return " ".join(part for part in (answer, slip) if part)
         lines = (direction.sounds_like, *self._caller.customer.voice, *self._lines["go_on"])
         return str(next((line for line in lines if line not in said), self._lines["go_on"][-1]))
-
-    def _foreign(self, heard: str) -> bool:
-        """Whether the agent speaks another script than the persona's language is written in."""
-        chinese = len(re.findall(r"[\u3400-\u9fff]", heard))
-        others = re.findall(r"[^\W\d_\u3400-\u9fff]+", heard)  # one word in letters weighs as much as one character
-        is_chinese = chinese >= len(others)
-        return chinese + len("".join(others)) > 3 and is_chinese != self._caller.language.startswith("zh")
 
     def _fact(self, heard: str, said: str) -> str:
         """The fact nearest to what is asked; empty when nothing is asked, nothing is near or it was told before."""

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from simulator.critique import LAYERS, CueFinding, Evidence, Layer, LayerScore, Level, Value
 from simulator.director import CallState, CueRecord, follow
-from simulator.events import Debriefed, Event, FindingsMade, Grade, Overruled, Repeated, started
+from simulator.events import Debriefed, Event, FindingsMade, Overruled, Repeated, agreement, started
 from simulator.persona import Cue, Persona, Worry
 
 _G = TypeVar("_G", int, int | Literal["not_judged"])
@@ -248,9 +248,3 @@ class _Writer:
 
 def _named(grade: _G | None) -> _G | Literal["not_shown"]:
     return "not_shown" if grade is None else grade
-
-
-def agreement(grades: Sequence[Grade]) -> float | None:
-    """The share of the most frequent grade among those judged; None when none was."""
-    judged = [grade for grade in grades if grade != "not_judged"]
-    return max(judged.count(one) for one in judged) / len(judged) if judged else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import json
 import re
 import sys
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, TypeVar
 from platformdirs import user_data_path
 
 from simulator import __version__, scorecard
+from simulator.agreement import check_installed
 from simulator.critic import Critic, ModelCritic
 from simulator.critique import Findings, Usage
 from simulator.customer import OfflineCustomer
@@ -81,19 +83,19 @@ def measure(options: Options, endpoint: Endpoint | None, say: Texts) -> int:
     Without an endpoint, and when nothing is replayed, it is the offline critic.
 
     Raises:
-        SetError: the set or the run does not fit.
+        SetError: the set or the run does not fit. UsageError: scikit-learn is not installed.
     """
-    wanted = cases(options.folder, options.only)
+    wanted = _recorded(cases(options.folder, options.only), options)
+    check_installed()  # before anybody is asked
     bench = _Bench(options, endpoint)
     turns = sum(turn.speaker == "agent" for case in wanted for turn in case.turns)
     with _progress(say("evaluation.reading", count=len(wanted)), turns) as step:
         judged = asyncio.run(_beside(lambda one: bench.judge(one, step), wanted, options.jobs))
     critic = of_critic(judged)
-    if options.form == "json":
-        print(scorecard.as_json(bench.run, critic, of_labellers(wanted)))
-    else:
-        print(scorecard.as_markdown(bench.run, critic, of_labellers(wanted), say))
-    return ModelError.exit_code if critic.turns_not_judged or (critic.layers_not_judged and bench.model) else 0
+    figures = (bench.run, critic, of_labellers(wanted))
+    json_wanted = options.form == "json"
+    _print(scorecard.as_json(*figures) if json_wanted else scorecard.as_markdown(*figures, say), options.form)
+    return 0 if all(one.summed_up and not one.critique.could_not_judge for one in judged) else ModelError.exit_code
 
 
 def fool(options: Options, endpoint: Endpoint | None, say: Texts) -> int:
@@ -106,7 +108,7 @@ def fool(options: Options, endpoint: Endpoint | None, say: Texts) -> int:
     bench = _Bench(options, endpoint)
     with _progress(say("evaluation.fooling", count=len(wanted)), len(wanted)) as step:
         outcomes = asyncio.run(_beside(lambda one: bench.attempt(one, step), wanted, options.jobs))
-    print(scorecard.fooling(bench.run, outcomes, say, as_json=options.form == "json"))
+    _print(scorecard.fooling(bench.run, outcomes, say, as_json=options.form == "json"), options.form)
     return ModelError.exit_code if any(outcome.held is None for outcome in outcomes) else 0
 
 
@@ -117,7 +119,7 @@ def overruled(calls: Calls, form: str, say: Texts) -> int:
         persona, events = calls.kept(kept.id)
         if any(isinstance(event, Debriefed) for event in events):
             reviewed.append(_reviewed(kept.id, persona, events))
-    print(scorecard.overruling(reviewed, say, as_json=form == "json"))
+    _print(scorecard.overruling(reviewed, say, as_json=form == "json"), form)
     return 0
 
 
@@ -139,6 +141,7 @@ def _reviewed(number: int, persona: Persona, events: Sequence[Event]) -> Reviewe
                 by=word.by,
             )
             for word in words.values()
+            if word.grade is None or word.grade != word.was  # else they took it back
         ),
     )
 
@@ -201,6 +204,7 @@ class _Bench:
             critique=document(case.persona, session.events),
             kept=sum(map(_claims, events)),
             dropped=sum(event.dropped for event in events if isinstance(event, FindingsMade | Debriefed)),
+            summed_up=session.summed_up,
             requests=replies.asked if replies else 0,
             usage=sum(used, Usage()),
         )
@@ -261,7 +265,8 @@ def _begun(folder: Path, model: str, prompts: dict[str, str]) -> Run:
     if not (folder / "run.json").exists():
         run = Run(model=model, version=__version__, began=_now(), prompts=prompts)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "run.json").write_text(run.model_dump_json(indent=2, exclude={"replayed", "same_prompts"}) + "\n")
+        text = run.model_dump_json(indent=2, exclude={"replayed", "same_prompts"}) + "\n"
+        (folder / "run.json").write_text(text, encoding="utf-8")
         print(folder, file=sys.stderr)
         return run
     run = _kept_run(folder)
@@ -286,6 +291,16 @@ def _now() -> str:
 # --- running ---------------------------------------------------------------------------------------------
 
 
+def _recorded(wanted: list[Case], options: Options) -> list[Case]:
+    """When a run is replayed, the calls that it holds."""
+    if not options.replay or options.run is None:
+        return wanted
+    found = [case for case in wanted if (options.run / f"{case.id}.jsonl").exists()]
+    if not found:
+        raise SetError("no_run", folder=str(options.run), why=options.only)
+    return found
+
+
 async def _beside(work: Callable[[_W], Awaitable[_T]], things: Sequence[_W], jobs: int) -> list[_T]:
     """The work done on each thing, so many at a time, in their order."""
     room = asyncio.Semaphore(jobs)
@@ -295,6 +310,12 @@ async def _beside(work: Callable[[_W], Awaitable[_T]], things: Sequence[_W], job
             return await work(thing)
 
     return await asyncio.gather(*map(one, things))
+
+
+def _print(report: str, form: str) -> None:
+    if form == "json" and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # JSON is, whatever the locale
+    print(report)
 
 
 @contextmanager

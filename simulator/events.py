@@ -134,6 +134,12 @@ class Repeated(_Event):
     usage: Usage | None = None
 
 
+def agreement(grades: Sequence[Grade]) -> float | None:
+    """The share of the most frequent grade among those judged; None when none was."""
+    judged = [grade for grade in grades if grade != "not_judged"]
+    return max(judged.count(one) for one in judged) / len(judged) if judged else None
+
+
 class Overruled(_Event):
     """A trainer put their own grade of a cue, or score of a layer, in the place of the critic's.
 

@@ -8,7 +8,8 @@ not, what is wrong with it, in words that can be sent back to the model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,7 +28,9 @@ from simulator.critique import (
     Verdict,
 )
 from simulator.persona import Persona
-from simulator.transcript import Transcript, holds, is_quiet, number_of
+from simulator.transcript import Transcript, holds, in_language, is_quiet, number_of
+
+_R = TypeVar("_R")
 
 # --- what a model is asked to fill in: evidence and reason stand before the verdict ----------------------
 
@@ -131,8 +134,24 @@ class CallForm(_Form):
 # --- what of it holds ------------------------------------------------------------------------------------
 
 
-def check_turn(form: TurnForm, persona: Persona, turns: Transcript, turn_id: str) -> tuple[Findings, list[str]]:
-    """The findings about that agent turn that hold, and a line for each claim that does not."""
+@dataclass(frozen=True)
+class Checked(Generic[_R]):
+    """What holds of a reply, and what to send back.
+
+    Attributes:
+        result: what holds.
+        untrue: a line for each claim whose words are not where they should be.
+        missing: a line for each thing that was asked for and is not there.
+
+    """
+
+    result: _R
+    untrue: list[str]
+    missing: list[str] = field(default_factory=list)
+
+
+def check_turn(form: TurnForm, persona: Persona, turns: Transcript, turn_id: str) -> Checked[Findings]:
+    """The findings about that agent turn that hold."""
     return _TurnCheck(persona, turns, turn_id).findings(form)
 
 
@@ -148,7 +167,7 @@ class _TurnCheck:
         self._quiet = is_quiet(self._turn)
         self.faults: list[str] = []
 
-    def findings(self, form: TurnForm) -> tuple[Findings, list[str]]:
+    def findings(self, form: TurnForm) -> Checked[Findings]:
         """The findings that hold, and a line for each claim that does not."""
         cues: dict[str, CueFinding] = {}
         for claim in form.cues:
@@ -156,16 +175,17 @@ class _TurnCheck:
             if found and (claim.cue not in cues or cues[claim.cue].level < found.level):
                 cues[claim.cue] = found
         if self._quiet:  # a silence answers cues; it gets nothing done
-            return Findings(cues=tuple(cues.values())), self.faults
+            return Checked(Findings(cues=tuple(cues.values())), self.faults)
         said = self._said(form.need_said)
-        return Findings(
+        findings = Findings(
             cues=tuple(cues.values()),
             guess=self._guess(form.guess),
             need_said=said,
             need_answer=self._need(form.need_answer) if said else None,
             solved=self._done(form.solved, "solved"),
             worries=tuple(self._worries(form.worries)),
-        ), self.faults
+        )
+        return Checked(findings, self.faults)
 
     def _cue(self, claim: CueForm) -> CueFinding | None:
         if claim.cue not in {cue.id for cue in self._persona.cues}:
@@ -254,8 +274,11 @@ def _cut(claim: CueForm) -> str:
     return f"[{claim.customer_turn}] {claim.customer_quote!r}"
 
 
-def check_call(form: CallForm, turns: Transcript, weak: Sequence[str]) -> tuple[Verdict, list[str]]:
-    """The verdict with the evidence that holds. A layer left with none is not scored."""
+def check_call(form: CallForm, persona: Persona, turns: Transcript, weak: Sequence[str]) -> Checked[Verdict]:
+    """The verdict with the evidence that holds; a layer left with none is not scored.
+
+    Each cue in `weak` must have a better line, in the customer's language.
+    """
     by_number = dict(enumerate(turns, 1))
     faults: list[str] = []
     layers = {}
@@ -272,5 +295,11 @@ def check_call(form: CallForm, turns: Transcript, weak: Sequence[str]) -> tuple[
         if claim.score is not None and not claim.evidence:
             faults.append(f"{layer}: a score needs at least one quote")
         layers[layer] = LayerScore(why=claim.why, evidence=tuple(evidence), score=score)
-    better = {claim.cue: BetterLine(cue=claim.cue, line=claim.line) for claim in form.better if claim.cue in weak}
-    return Verdict(layers=layers, better=tuple(better.values()), next=form.next), faults
+    lines = {claim.cue: claim.line.strip() for claim in form.better if claim.cue in weak and claim.line.strip()}
+    missing = [f"better: no line for {cue}" for cue in weak if cue not in lines]
+    for cue, line in [*lines.items()]:
+        if not in_language(line, persona.language):
+            missing.append(f"better, {cue}: not in the customer's language: {line!r}")
+            del lines[cue]
+    better = tuple(BetterLine(cue=cue, line=line) for cue, line in lines.items())
+    return Checked(Verdict(layers=layers, better=better, next=form.next), faults, missing)

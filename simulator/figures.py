@@ -29,6 +29,7 @@ class Judged:
         case: the call and its labels.
         critique: the critic's findings.
         kept, dropped: claims whose quotes were found in the call, and claims whose were not, twice.
+        summed_up: whether the call as a whole was judged.
         requests: requests to the model.
         usage: tokens of all of them.
 
@@ -38,6 +39,7 @@ class Judged:
     critique: CallCritique
     kept: int
     dropped: int
+    summed_up: bool
     requests: int
     usage: Usage
 

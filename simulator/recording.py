@@ -36,7 +36,7 @@ class RecordingModel:
     def __init__(self, model: Model | None, file: Path) -> None:
         self._model = model
         self._file = file
-        self._kept = _read(file)
+        self._kept, self._half_a_line = _read(file)
         self.asked = 0
 
     @property
@@ -68,21 +68,23 @@ class RecordingModel:
         entry: dict[str, object] = {"asked": asked, "form": form, "reply": reply, "usage": usage.model_dump()}
         self._kept[asked] = entry
         self._file.parent.mkdir(parents=True, exist_ok=True)
+        before = "\n" if self._half_a_line else ""
         with self._file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            file.write(before + json.dumps(entry, ensure_ascii=False) + "\n")
+        self._half_a_line = False
 
 
-def _read(file: Path) -> dict[str, dict[str, object]]:
-    """What is kept. A last line that a killed run left half written does not count."""
+def _read(file: Path) -> tuple[dict[str, dict[str, object]], bool]:
+    """What is kept, and whether the last line has no end: one that a killed run left half written does not count."""
     kept: dict[str, dict[str, object]] = {}
-    if file.exists():
-        for line in file.read_text(encoding="utf-8").splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            kept[entry["asked"]] = entry
-    return kept
+    text = file.read_bytes().decode(errors="replace") if file.exists() else ""  # it may end in half a character
+    for line in text.split("\n"):  # only real line ends: JSON may hold U+2028 as it is
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        kept[entry["asked"]] = entry
+    return kept, text != "" and not text.endswith("\n")
 
 
 def _hash(messages: Sequence[Message], form: str) -> str:

@@ -24,6 +24,7 @@ from simulator.events import (
     Guessed,
     Overruled,
     Repeated,
+    agreement,
     ended,
     started,
 )
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 
 BARS = "▁▂▄▆█"
 """The five steps of the ladder as marks."""
-_OF_SOMEBODY = frozenset({"title", "ending.open", "picked_up", "you_line", "record.you", "cut_off"})
+_OF_SOMEBODY = frozenset(
+    {"title", "ending.open", "picked_up", "you_line", "record.you", "cut_off", "need.you_guessed", "cues.better"}
+)
 """Sentences that are told otherwise when the call was not held by whoever reads."""
 
 
@@ -86,7 +89,7 @@ class CueLine:
         not_judged: a turn that may have answered it could not be judged (or has not been yet).
         anticipated: it was heard before any words showed it.
         better: a line that would have fitted better, if the critic gave one.
-        repeats: the grades of repeated judging, if there was any and they differ.
+        repeats: the grades of repeated judging, if there was any.
         overruled: a trainer's word, which the grade then is.
 
     """
@@ -150,7 +153,7 @@ class _Call:
             not_judged=record.not_judged or any(cue.id in self.state.answering.get(turn, ()) for turn in open_turns),
             anticipated=record.anticipated,
             better=better,
-            repeats=repeats if len({*repeats} - {"not_judged"}) > 1 else (),
+            repeats=repeats,
             overruled=record.overruled,
         )
 
@@ -325,10 +328,12 @@ def _answer(call: _Call, line: CueLine) -> Iterator[Row]:
 
 
 def _doubts(call: _Call, line: CueLine) -> Iterator[Row]:
-    """Repeats that differ, and a trainer's word against the critic's."""
-    if line.repeats:
+    """What repeated judging gave, marked where it differs, and a trainer's word against the critic's."""
+    agree = agreement(line.repeats)
+    if agree is not None:
         levels = " · ".join(call.level(level) for level in line.repeats)
-        yield Row(call.say("cues.repeats"), call.say("cues.repeats_differ", levels=levels))
+        how = "cues.repeats_agree" if agree == 1 else "cues.repeats_differ"
+        yield Row(call.say("cues.repeats"), call.say(how, levels=levels, share=f"{agree:.0%}"))
     if word := line.overruled:
         was: Grade = "not_judged" if word.was is None and line.not_judged else word.was
         yield _word(call, word, call.level(was), call.level(word.grade))
@@ -470,7 +475,9 @@ def _gaps(call: _Call) -> Iterator[Block]:
         yield Row(call.say("gaps.lines"), call.say("pair", label=call.listed(lines), text=why))
     if call.pending:
         yield Row(call.say("gaps.pending"), call.listed([call.line_of[turn.id] for turn in call.pending]))
-    if dropped := sum(e.dropped for e in call.events if isinstance(e, FindingsMade)):
+    dropped = sum(e.dropped for e in call.events if isinstance(e, FindingsMade))
+    dropped += call.debriefed.dropped if call.debriefed else 0
+    if dropped:
         yield Row(call.say("gaps.dropped"), call.say("gaps.dropped_count", count=dropped))
 
 

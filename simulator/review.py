@@ -25,7 +25,7 @@ from simulator.events import Debriefed, Event, Overruled
 from simulator.mask import mask
 from simulator.outside import read
 from simulator.persona import Persona
-from simulator.session import Session
+from simulator.session import Session, due, summed_up
 from simulator.transcript import Transcript, Turn, printable
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ def record(number: int, calls: Calls, say: Texts, form: Form, repeats: int) -> i
         StoreError: there is no such call.
         UsageError: its debrief has not been opened yet, which is the agent's to do.
     """
-    _debriefed(number, calls)
+    persona, events = _debriefed(number, calls)
+    if repeats == 1 and summed_up(events) and not any(due(events)):
+        _print(persona, events, number, say, form)  # nothing is asked, so no endpoint is needed
+        return 0
     return asyncio.run(_judge(calls.again(number), calls, say, form, repeats))
 
 
@@ -145,7 +148,7 @@ async def _judge(session: Session, calls: Calls, say: Texts, form: Form, repeats
                 session.repeated(others)
     finally:
         await session.close()
-    _print(session, say, form)
+    _print(session.persona, session.events, session.number, say, form)
     return _missing(session, others, say)
 
 
@@ -158,15 +161,15 @@ def _status(words: str) -> Iterator[None]:
         yield
 
 
-def _print(session: Session, say: Texts, form: Form) -> None:
+def _print(persona: Persona, events: Sequence[Event], number: int | None, say: Texts, form: Form) -> None:
     if form == "json":
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")  # JSON is, whatever the locale
-        print(document.as_json(document.document(session.persona, session.events)))
+        print(document.as_json(document.document(persona, events)))
     elif form == "markdown":
-        print(report.markdown(session.persona, session.events, say), end="")
+        print(report.markdown(persona, events, say), end="")
     else:
-        screen().print(report.debrief(session.persona, session.events, say, session.number))
+        screen().print(report.debrief(persona, events, say, number))
 
 
 def _missing(session: Session, others: Sequence[Session], say: Texts) -> int:

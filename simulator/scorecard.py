@@ -35,9 +35,8 @@ class Run(Value):
 
 def as_json(run: Run, critic: CriticFigures, labellers: Figures) -> str:
     """One document: the run, the critic's figures, the two labellers' figures."""
-    parts = {"run": run, "critic": critic, "labellers": labellers}
-    written = {name: part.model_dump(mode="json") for name, part in parts.items()}
-    return json.dumps({**written, "confusion_of": NAMES}, ensure_ascii=False, indent=2)
+    written = {name: part.model_dump(mode="json") for name, part in (("critic", critic), ("labellers", labellers))}
+    return json.dumps({"run": _written(run), **written, "confusion_of": NAMES}, ensure_ascii=False, indent=2)
 
 
 def as_markdown(run: Run, critic: CriticFigures, labellers: Figures, say: Texts) -> str:
@@ -66,7 +65,7 @@ def fooling(run: Run, outcomes: Sequence[Outcome], say: Texts, *, as_json: bool)
     """Which attempts held and which did not."""
     if as_json:
         written = [outcome.model_dump(mode="json") for outcome in outcomes]
-        return json.dumps({"run": run.model_dump(mode="json"), "attempts": written}, ensure_ascii=False, indent=2)
+        return json.dumps({"run": _written(run), "attempts": written}, ensure_ascii=False, indent=2)
     page = [f"# {say('evaluation.fooling_title', model=escaped(run.model))}", "", *_about(run, say)]
     held = sum(outcome.held is True for outcome in outcomes)
     page += [say("evaluation.held", held=held, count=len(outcomes)), ""]
@@ -125,6 +124,11 @@ def _direction(word: Overruling) -> str:
     if word.was is None or word.grade is None:
         return "other"
     return "up" if word.grade > word.was else "down"
+
+
+def _written(run: Run) -> dict[str, object]:
+    """Without `replayed`: what comes of the same replies is the same document."""
+    return run.model_dump(mode="json", exclude={"replayed"})
 
 
 # --- parts -----------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -225,8 +225,7 @@ class Session:
     @property
     def summed_up(self) -> bool:
         """Whether the call as a whole was judged."""
-        made = [event for event in self.events if isinstance(event, Debriefed)]
-        return bool(made) and made[-1].verdict is not None
+        return summed_up(self.events)
 
     def repeated(self, others: Sequence[Session]) -> None:
         """Keep the grades that judging the same words again gave, this session's first."""
@@ -238,24 +237,13 @@ class Session:
     # --- the critic beside the call ---
 
     def judge(self) -> None:
-        """Start the critic on every agent turn that is due for it and was not judged yet. Returns at once.
+        """Start the critic on every agent turn that is due for it (see `due`). Returns at once.
 
         What could not be judged in an earlier run of the program is tried again.
-
-        What the agent said is due at once; a silence when the customer's next words show what it did, and only
-        the first in a row.
         """
-        known = self._judging.keys() | {e.turn for e in self.events if isinstance(e, FindingsMade)}
-        turns = self.turns
-        for number, turn in enumerate(turns, 1):
-            if turn.speaker != "agent" or turn.id in known:
-                continue
-            reach = number
-            if is_quiet(turn):
-                reach = number + 1
-                if reach > len(turns) or quiet_run(turns[:number]) > 1:
-                    continue
-            self._judging[turn.id] = asyncio.create_task(self._judge(turn, turns[:reach]))
+        for turn, heard in due(self.events):
+            if turn.id not in self._judging:
+                self._judging[turn.id] = asyncio.create_task(self._judge(turn, heard))
 
     async def settle(self) -> None:
         """Wait until the critic has finished with every turn, well or not."""
@@ -320,6 +308,31 @@ class Session:
 
     def _new_turn(self, speaker: str) -> str:
         return f"{speaker}{len(self.turns) + 1}"
+
+
+def due(events: Sequence[Event]) -> Iterator[tuple[Turn, list[Turn]]]:
+    """Agent turns that the critic is to judge and has not judged, each with the turns up to where it reads.
+
+    What the agent said is due at once; a silence when the customer's next words show what it did, and only the first
+    in a row.
+    """
+    judged = {event.turn for event in events if isinstance(event, FindingsMade)}
+    turns = transcript(events)
+    for number, turn in enumerate(turns, 1):
+        if turn.speaker != "agent" or turn.id in judged:
+            continue
+        reach = number
+        if is_quiet(turn):
+            reach = number + 1
+            if reach > len(turns) or quiet_run(turns[:number]) > 1:
+                continue
+        yield turn, turns[:reach]
+
+
+def summed_up(events: Sequence[Event]) -> bool:
+    """Whether the call as a whole was judged."""
+    made = [event for event in events if isinstance(event, Debriefed)]
+    return bool(made) and made[-1].verdict is not None
 
 
 def _grade(record: CueRecord) -> Grade:

@@ -109,6 +109,14 @@ def _says_enough(words: str, turn: Turn) -> bool:
     return bool(letters) and fold(_STOPS.sub("", words)) in between_stops
 
 
+def in_language(text: str, language: str) -> bool:
+    """Whether the text is in the script that the language is written in; a few letters tell nothing, and pass."""
+    chinese = len(re.findall(r"[\u3400-\u9fff]", text))
+    others = re.findall(r"[^\W\d_\u3400-\u9fff]+", text)  # one word in letters weighs as much as one character
+    is_chinese = chinese >= len(others)
+    return chinese + len("".join(others)) <= 3 or is_chinese == language.startswith("zh")
+
+
 def echoes(text: str, line: str) -> bool:
     """Whether a line can be recognised in what was said: a third of its pairs of characters are there."""
     pairs = {fold(line)[i : i + 2].lower() for i in range(len(fold(line)) - 1)}

@@ -354,7 +354,7 @@ async def sum_up(**changes: Any) -> tuple[Summing, ScriptedModel]:
         "solve": GOOD_LAYER,
         "warmth": GOOD_LAYER,
         "trust": GOOD_LAYER,
-        "better": [],
+        "better": [{"cue": "again", "line": "您打了三次了，这回我记下来，您不用再打。"}],
         "next": "听",
     }
     model = ScriptedModel(then=form | changes)
@@ -405,6 +405,18 @@ async def test_better_lines_are_asked_for_and_kept_for_weak_cues_only() -> None:
     question = model.requests[0][-1].content.partition("better：")[2]
     assert "again" in question
     assert "kettle" not in question
+
+
+@pytest.mark.parametrize(
+    "better",
+    [[], [{"cue": "again", "line": " "}], [{"cue": "again", "line": "You have called three times, I am sorry."}]],
+    ids=["none", "blank", "not the customer's language"],
+)
+async def test_a_better_line_that_is_missing_is_asked_for_once_and_is_no_false_claim(better: list[Claim]) -> None:
+    made, model = await sum_up(better=better)
+    assert made.verdict.better == ()
+    assert (made.dropped, len(model.requests)) == (0, 2)
+    assert "again" in model.requests[1][-1].content
 
 
 # --- the offline critic ----------------------------------------------------------------------------------
@@ -572,3 +584,10 @@ def _stands(one: CueFinding, turns: list[Turn]) -> bool:
     agent, customer = by_id[one.agent.turn], by_id[one.customer.turn] if one.customer else None
     agent_holds = holds(agent, one.agent.quote) if one.agent.quote else one.level == 1 or is_quiet(agent)
     return agent_holds and (not customer or not one.customer or holds(customer, one.customer.quote))
+
+
+async def test_a_silence_before_anybody_spoke_gave_room_for_nothing() -> None:
+    """The offline critic takes the words before a silence for what it answers; here there are none."""
+    turns = a_call("a:", OPENING)
+    made = await OfflineCritic(a_persona("zh"), Prompts("zh")).judge(turns, "a1")
+    assert made.findings == Findings()

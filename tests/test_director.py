@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from simulator.critique import PICKED_UP, Findings
 from simulator.director import CallState, Direction, direct, follow
-from simulator.events import AgentSaid, CouldNotJudge, CustomerSaid, Ended, Event, FindingsMade
+from simulator.events import AgentSaid, CouldNotJudge, CustomerSaid, Ended, Event, FindingsMade, Overruled, said
 from simulator.persona import Persona
+from simulator.transcript import Turn
 from tests.scripted import a_persona, a_start, found
 
 
@@ -630,6 +631,74 @@ def test_they_leave_at_the_turn_limit() -> None:
 def test_hanging_up_comes_before_every_other_ending() -> None:
     call = Call(a_persona(start=0), turn_limit=2).play(did(again=0, solved=True), NOTHING)
     assert farewells(call) == [None, "hung_up"]
+
+
+# --- calls that were held elsewhere, and a trainer's word ------------------------------------------------
+
+
+def elsewhere(*judged: Event, agent_first: bool = False) -> CallState:
+    """A call from a file, four turns of the agent in it, and what came of judging it."""
+    order = ("agent", "customer") if agent_first else ("customer", "agent")
+    turns = [Turn(f"{order[n % 2][0]}{n + 1}", order[n % 2], "It is so.") for n in range(8)]  # type: ignore[arg-type]
+    start = a_start(a_persona()).model_copy(update={"origin": "transcript"})
+    return follow(a_persona(), [start, *said(turns, 2), *judged])
+
+
+def judged(turn: str, **what: Any) -> FindingsMade:
+    return FindingsMade(turn=turn, findings=found(turn, **what))
+
+
+def unjudged(turn: str) -> CouldNotJudge:
+    return CouldNotJudge(turn=turn, why="model_timeout")
+
+
+def not_judged(state: CallState) -> list[str]:
+    return [cue for cue, record in state.cues.items() if record.not_judged]
+
+
+def test_elsewhere_any_turn_may_answer_any_cue() -> None:
+    """Nobody scheduled them, so nobody knows which it was."""
+    assert not_judged(elsewhere(judged("a2"), unjudged("a4"))) == ["again", "kettle", "fine"]
+    assert not_judged(elsewhere(unjudged("a1"), agent_first=True)) == ["again", "kettle", "fine"]
+    assert not_judged(elsewhere(judged("a2", again=3))) == []
+
+
+def test_elsewhere_the_need_was_said_where_the_critic_found_it() -> None:
+    """Nothing was locked."""
+    state = elsewhere(judged("a2"), judged("a4", said="c3", need=4))
+    assert (state.need_said, state.need_levels, state.lock_open) == ("c3", [4], False)
+
+
+def test_elsewhere_grades_do_not_depend_on_the_order_in_which_findings_come() -> None:
+    events: list[Event] = [judged("a2", again=1), judged("a4", again=3, fine=1), judged("a6", fine=2), unjudged("a8")]
+    grades = [{cue: record.grade for cue, record in elsewhere(*order).cues.items()} for order in (events, events[::-1])]
+    assert grades == [{"again": 3, "kettle": None, "fine": 2}] * 2
+
+
+def test_what_is_judged_after_all_is_not_open_any_more() -> None:
+    assert not_judged(elsewhere(unjudged("a2"), unjudged("a4"), judged("a2"))) == ["again", "kettle", "fine"]
+    assert not_judged(elsewhere(unjudged("a2"), unjudged("a4"), judged("a2"), judged("a4"))) == []
+    call = Call().play(UNJUDGED)
+    assert not_judged(call.state) == ["again"]  # the one that the opening shows
+    call.judge("a2", found())
+    assert (not_judged(call.state), call.state.unjudged) == ([], {})
+
+
+def test_a_cue_that_the_critic_has_no_ears_for_stays_open() -> None:
+    state = elsewhere(unjudged("a2"), judged("a2", not_judged=["fine"]), judged("a4"))
+    assert not_judged(state) == ["fine"]
+
+
+def test_a_trainers_word_is_the_grade_and_nothing_else() -> None:
+    call = Call().play(did(again=3), did(fine=1))
+    before = call.state
+    words = {"again": 0, "fine": None, "kettle": 5, "hear": 1}
+    call.events += [Overruled(what=what, grade=grade, was=None, because="…", by="Xu") for what, grade in words.items()]
+    after = call.state
+    assert {cue: record.grade for cue, record in after.cues.items()} == {"again": 0, "kettle": 5, "fine": None}
+    assert [record.found for record in after.cues.values()] == [record.grade for record in before.cues.values()]
+    assert (after.step, after.due, after.taken, after.lock_open) == (before.step, before.due, before.taken, False)
+    assert [record.picked_up for record in after.cues.values()] == [True, False, False]
 
 
 # --- properties over random calls ------------------------------------------------------------------------

@@ -51,7 +51,10 @@ from simulator.events import (
     Ending,
     Event,
     FindingsMade,
+    Grade,
     Guessed,
+    Overruled,
+    Repeated,
     Started,
 )
 from simulator.page import Item, Page, Points, Row
@@ -684,3 +687,130 @@ def test_the_same_reason_for_all_layers_is_said_once() -> None:
     layers = {layer: LayerScore(why="只认关键词。") for layer in LAYERS}
     page = debrief(call.persona, [*call.events, Debriefed(verdict=Verdict(layers=layers))], call.texts)
     assert shown(page, 80).count("只认关键词。") == 1
+
+
+# --- calls from elsewhere, repeats, a trainer's word ------------------------------------------------------
+
+
+def elsewhere(language: str) -> Call:
+    """The mixed call as if it had been held elsewhere: no guess of a trainee, no ladder, no end that we know of."""
+    call = mixed(language)
+    begun = start(language, origin="transcript")
+    kept = (one for one in call.events[1:] if not isinstance(one, Guessed | Ended))
+    return Call(call.persona, [begun, *kept], call.texts)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_call_from_elsewhere_is_not_told_to_the_agent(language: str) -> None:
+    call = elsewhere(language)
+    page = debrief(*_all_of(call))
+    said = [*strings(page), *markdown(*_all_of(call)).splitlines()]
+    assert call.texts("report.mood.title") not in said
+    assert call.texts("report.need.no_guess") not in said
+    assert call.texts("report.elsewhere.ending.open", turns=7) in said
+    labels = [row.label for item in told_cues(call) for row in rows(item)]
+    labels += [block.label for section in page.sections for block in section.body if isinstance(block, Row)]
+    sentences = [block for block in page.sections[0].body if isinstance(block, str)]
+    assert (len(labels) > 20, len(sentences) > 2) == (True, True)
+    assert [words for words in (*labels, *sentences) if re.search(r"你|\b[Yy]ou\b", words)] == []
+
+
+def test_repeats_are_shown_with_their_agreement_and_marked_where_they_differ() -> None:
+    call = mixed("en")
+    grades: dict[str, tuple[Grade, ...]] = {
+        "old-address": (4, 4, 4), "low-voice": (2, 3, None), "bus": (1, "not_judged", 1),
+    }  # fmt: skip
+    told = Call(call.persona, [*call.events, Repeated(grades=grades)], call.texts)
+    differ = "The judgements differ: take this level with care."
+    assert judged_again(told) == {
+        "Cue 1 · repetition": "4 gave it room · 4 gave it room · 4 gave it room (agreement 100%)",
+        "Cue 2 · tone of voice": f"2 polite only · 3 acknowledged · not shown (agreement 33%). {differ}",
+        "Cue 4 · surroundings": "1 missed · could not judge · 1 missed (agreement 100%)",
+    }
+    partly = Call(call.persona, [*call.events, Repeated(grades={"bus": (1, "not_judged", 2)})], call.texts)
+    (words,) = judged_again(partly).values()
+    assert words.startswith("1 missed · could not judge · 2 polite only (agreement 50%).")
+
+
+def judged_again(call: Call) -> dict[str, str]:
+    found = ((item.head, row) for item in told_cues(call) for row in rows(item))
+    return {head: row.text for head, row in found if row.label == "Judged again"}
+
+
+def told_cues(call: Call) -> list[Item]:
+    section = next(one for one in debrief(*_all_of(call)).sections if one.title == call.texts("report.cues.title"))
+    return [block for block in section.body if isinstance(block, Item)]
+
+
+def rows(item: Item) -> list[Row]:
+    return [row for row in item.rows if isinstance(row, Row)]
+
+
+def overruled(call: Call, what: str, grade: int | None, was: int | None) -> Call:
+    word = Overruled(what=what, grade=grade, was=was, because="Heard it.", by="Xu")
+    return Call(call.persona, [*call.events, word], call.texts)
+
+
+def test_a_trainers_level_is_the_one_that_counts_and_the_critics_is_told() -> None:
+    call = mixed("en")
+    assert lines_with(call, "You picked up") == ["You picked up 2 of 5 cues."]
+    for told, count, mark, words in (
+        (overruled(call, "low-voice", 5, 2), 3, "5 met", "5 met instead of 2 polite only: Heard it."),
+        (overruled(call, "old-address", 1, 4), 1, "1 missed", "1 missed instead of 4 gave it room: Heard it."),
+        (overruled(call, "pause", 3, None), 3, "3 acknowledged", "3 acknowledged instead of not shown: Heard it."),
+    ):
+        assert lines_with(told, "You picked up")[0].startswith(f"You picked up {count} of ")
+        (item,) = (item for item in told_cues(told) if any(row.label == "Overruled by Xu" for row in rows(item)))
+        assert item.mark == mark
+        assert rows(item)[-1].text == words or any(row.text == words for row in rows(item))
+        assert words in markdown(*_all_of(told))
+    away = overruled(call, "bus", None, 1)
+    assert lines_with(away, "You picked up") == ["You picked up 2 of 4 cues."]
+    assert "not shown instead of 1 missed" in lines_with(away, "Overruled by Xu")[0]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_trainers_score_of_a_layer_is_shown_whatever_the_critic_could_judge(name: str) -> None:
+    call = CALLS[name]("en")
+    if name == "offline":
+        verdict = Verdict(layers={layer: LayerScore(why="Keywords only.") for layer in LAYERS})
+        call = Call(call.persona, [*call.events, Debriefed(verdict=verdict)], call.texts)
+    was = 2 if name == "mixed" else None
+    told = overruled(call, "warmth", 4, was)
+    words = f"4/5 instead of {'2/5' if was else 'could not judge'}: Heard it."
+    assert lines_with(told, "Overruled by Xu") == [f"Overruled by Xu     {words}"]
+    assert lines_with(told, "Warmth over the line") == ["Warmth over the line  4/5"]
+    assert words in markdown(*_all_of(told))
+
+
+def test_a_level_that_was_not_judged_is_not_called_not_shown() -> None:
+    call = offline("en")
+    open_still = Call(call.persona, [*call.events, CouldNotJudge(turn="a2", why="model_cut")], call.texts)
+    told = overruled(open_still, "old-address", 3, None)
+    assert "3 acknowledged instead of could not judge" in lines_with(told, "Overruled by Xu")[0]
+
+
+def test_what_was_judged_after_all_is_not_called_not_judged() -> None:
+    call = offline("en")
+    late: list[Event] = [CouldNotJudge(turn="a2", why="model_cut"), FindingsMade(turn="a2", findings=Findings())]
+    told = Call(call.persona, [*call.events, *late], call.texts)
+    assert lines_with(told, "Cue 1") == ["Cue 1 · repetition  not shown"]
+    assert lines_with(told, "could not be judged") == []
+
+
+def test_tokens_are_told_line_by_line_and_repeats_are_paid_for() -> None:
+    call = mixed("en")
+    told = Call(call.persona, [*call.events, Repeated(grades={}, usage=Usage(prompt=1000, completion=9))], call.texts)
+    before, after = used(call), used(told)
+    assert list(before) == ["Customer", "Customer, by line", "Critic", "Critic, by line"]
+    critic = [(number, 2500, 180) for number in (2, 4, 6, 8, 10, 12, 14)]
+    total = sum(prompt for _, prompt, _ in critic) + 3100
+    assert before["Critic"].startswith(f"{total:,} in")
+    assert after["Critic"].startswith(f"{total + 1000:,} in")
+    each = ", ".join(f"{number}: {prompt:,}/{completion}" for number, prompt, completion in critic)
+    assert before["Critic, by line"] == after["Critic, by line"] == each
+
+
+def used(call: Call) -> dict[str, str]:
+    section = next(one for one in debrief(*_all_of(call)).sections if one.title == call.texts("report.tokens.title"))
+    return {row.label: row.text for row in section.body if isinstance(row, Row)}

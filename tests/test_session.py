@@ -21,11 +21,14 @@ from simulator.events import (
     Event,
     FindingsMade,
     Guessed,
+    Repeated,
     event_adapter,
+    said,
 )
 from simulator.llm import Message
 from simulator.session import ATTEMPTS, Discarded, Session, Update, Words
 from simulator.templates import Prompts
+from simulator.transcript import Turn
 from tests.scripted import (
     ScriptedCritic,
     ScriptedCustomer,
@@ -427,6 +430,83 @@ async def test_a_debrief_does_not_wait_for_ever() -> None:
     session.end()
     critic.hold = asyncio.Event()
     assert (await session.debrief()).why == "model_timeout"
+
+
+# --- judging what is there already -----------------------------------------------------------------------
+
+SAID = [Turn("a1", "agent", "Hello."), Turn("c2", "customer", "Third time."), Turn("a3", "agent", "Is it?")]
+
+
+def from_elsewhere(critic: ScriptedCritic, *judged: Event) -> Session:
+    start = a_start(PERSONA).model_copy(update={"origin": "transcript"})
+    session, _, _ = a_session(critic=critic, events=[start, *said(SAID, 2), *judged])
+    return session
+
+
+async def test_a_call_from_elsewhere_is_judged_turn_by_turn_and_summed_up() -> None:
+    critic = ScriptedCritic({"a3": found("a3", again=4)})
+    session = from_elsewhere(critic)
+    await session.complete()
+    assert critic.asked == [("a1", ["a1"]), ("a3", ["a1", "c2", "a3"])]
+    assert critic.summed == [{"again": 4, "kettle": None, "fine": None}]
+    assert kinds(session.events)[4:] == ["findings_made", "findings_made", "debriefed"]
+    assert session.summed_up
+
+
+async def test_nothing_is_judged_twice() -> None:
+    critic = ScriptedCritic()
+    judged = [FindingsMade(turn=turn, findings=found(turn)) for turn in ("a1", "a3")]
+    session = from_elsewhere(critic, *judged, Debriefed(verdict=a_verdict()))
+    before = list(session.events)
+    await session.complete()
+    assert (critic.asked, critic.summed, session.events) == ([], [], before)
+
+
+@pytest.mark.parametrize(
+    ("kept", "asked", "summed"),
+    [
+        ([FindingsMade(turn="a1", findings=found("a1"))], ["a3"], 1),
+        ([FindingsMade(turn="a1", findings=found("a1")), CouldNotJudge(turn="a3", why="model_cut"),
+          Debriefed(verdict=a_verdict())], ["a3"], 1),
+        ([FindingsMade(turn=turn, findings=found(turn)) for turn in ("a1", "a3")]
+         + [Debriefed(verdict=None, why="model_cut")], [], 1),
+    ],
+    ids=["never judged", "could not be judged", "could not be summed up"],
+)  # fmt: skip
+async def test_only_what_is_missing_is_judged(kept: list[Event], asked: list[str], summed: int) -> None:
+    critic = ScriptedCritic()
+    session = from_elsewhere(critic, *kept)
+    await session.complete()
+    assert [turn for turn, _ in critic.asked] == asked
+    assert len(critic.summed) == summed
+    assert session.summed_up
+
+
+async def test_a_critic_that_is_still_down_adds_nothing_to_the_sum() -> None:
+    critic = ScriptedCritic(ModelError("model_server"))
+    judged = FindingsMade(turn="a1", findings=found("a1"))
+    session = from_elsewhere(critic, judged, Debriefed(verdict=a_verdict()))
+    await session.complete()
+    assert (critic.summed, kinds(session.events)[-1]) == ([], "could_not_judge")
+    assert session.summed_up  # as it was before
+
+
+async def test_repeats_are_kept_beside_the_first_judgement() -> None:
+    record = Record()
+    first = from_elsewhere(ScriptedCritic({"a3": found("a3", again=2)}))
+    second = from_elsewhere(ScriptedCritic({"a3": found("a3", again=4, fine=1)}))
+    down = from_elsewhere(ScriptedCritic(ModelError("model_server")))
+    session, _, _ = a_session(events=first.events, record=record, critic=ScriptedCritic({"a3": found("a3", again=2)}))
+    for one in (session, second, down):
+        await one.settle()
+    session.repeated([second, down])
+    repeated = record.kept[-1]
+    assert isinstance(repeated, Repeated)
+    assert repeated.grades == {
+        "again": (2, 4, "not_judged"), "kettle": (None, None, "not_judged"), "fine": (None, 1, "not_judged"),
+    }  # fmt: skip
+    assert repeated.usage == Usage(prompt=14)  # of the second: the first one's is with its findings
+    assert session.state.cues["again"].grade == 2
 
 
 # --- nothing is lost -------------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ from simulator.events import (
     Event,
     FindingsMade,
     Guessed,
+    Overruled,
+    Repeated,
 )
 from simulator.store import SCHEMA_VERSION, Kept, Store, default_url
 from tests.scripted import a_persona, a_start, a_verdict, found
@@ -67,6 +69,9 @@ EVERY_KIND: list[Event] = [
     Guessed(need="房租", cues="水壶"),
     Debriefed(verdict=a_verdict(), usage=Usage()),
     Debriefed(verdict=None, why="model_auth"),
+    Repeated(grades={"again": (3, 5, None, "not_judged"), "fine": ()}, usage=Usage(prompt=4)),
+    Overruled(what="again", grade=None, was=3, because="“收音机” \\ '", by="徐"),
+    Overruled(what="hear", grade=2, was=None, because="…", by="Xu"),
 ]
 
 
@@ -126,7 +131,7 @@ def test_a_session_goes_on_in_one_place_only(store: Store) -> None:
 def test_sessions_are_kept_apart(store: Store) -> None:
     first, second = store.create("Li", "p"), store.create("Li", "p")
     assert first != second
-    for event, session in zip(EVERY_KIND, [first, second] * 6, strict=False):
+    for event, session in zip(EVERY_KIND, [first, second] * len(EVERY_KIND), strict=False):
         keep(store, session, event)
     assert store.events(first) == EVERY_KIND[::2]
     assert store.events(second) == EVERY_KIND[1::2]
@@ -145,9 +150,19 @@ def test_calls_without_a_debrief_are_unfinished_latest_first(store: Store) -> No
     assert store.unfinished("nobody") == []
 
 
-def test_a_session_that_is_not_there(store: Store) -> None:
+@pytest.mark.parametrize("session", [7, 0, -1, 10**30])
+def test_a_session_that_is_not_there(store: Store, session: int) -> None:
     with pytest.raises(StoreError, match="no_such_session"):
-        store.events(7)
+        store.events(session)
+
+
+def test_what_a_trainer_does_leaves_the_agents_list_as_it_was(store: Store) -> None:
+    """Neither makes a call that waits for its debrief one that has it, nor the other way round."""
+    session = store.create("Li", "a")
+    keep(store, session, EVERY_KIND[0], Debriefed(verdict=None, why="model_auth"), *EVERY_KIND[-3:])
+    assert store.unfinished("Li") == [Kept(session, "Li", "a")]
+    keep(store, session, Debriefed(verdict=a_verdict()), *EVERY_KIND[-3:])
+    assert store.unfinished("Li") == []
 
 
 # --- whose it is -----------------------------------------------------------------------------------------
