@@ -236,6 +236,8 @@ def follow(persona: Persona, events: Sequence[Event]) -> CallState:
                 _over(state, persona)
             case Overruled() if event.what in state.cues:
                 state.cues[event.what].overruled = event
+    if state.over or state.elsewhere:
+        _forgive_last_words(state)
     return state
 
 
@@ -310,6 +312,17 @@ def _judged(state: CallState, persona: Persona, turn: str, findings: Findings | 
         head = state.waiting.pop(0)
         if move := _record(state, persona, head, state.judged.pop(head)):
             state.due.append(move)
+
+
+def _forgive_last_words(state: CallState) -> None:
+    """What only showed in the last thing the customer said is held against nobody; what was picked up of it counts."""
+    last = next((turn.id for turn in reversed(state.turns) if turn.speaker == "customer"), None)
+
+    def counts(found: CueFinding) -> bool:
+        return found.level >= PICKED_UP or found.customer is None or found.customer.turn != last
+
+    for record in state.cues.values():
+        record.findings = [(turn, found) for turn, found in record.findings if counts(found)]
 
 
 def _over(state: CallState, persona: Persona) -> None:
