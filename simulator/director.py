@@ -288,8 +288,8 @@ def _agent_said(state: CallState, turn: Turn) -> None:
     state.known = Known(state.lock_open and state.need_said is None, state.solved is not None, state.wrong_guess)
     state.wrong_guess = False
     state.silences = state.silences + 1 if is_quiet(turn) else 0
-    if state.silences <= 1:
-        state.waiting.append(turn.id)  # the second silence in a row and later ones are not graded
+    if state.silences <= 1 and len(state.turns) > 1:
+        state.waiting.append(turn.id)  # later silences in a row, and a greeting before the customer's, are not graded
     if state.silences >= SILENCES:
         state.due.append(Move(-1, "silences", turn.id))
     if not state.due:

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -190,7 +191,7 @@ class _Bench:
         )
         session = Session(
             case.persona,
-            OfflineCustomer(case.persona.caller(), Prompts(case.persona.language)),  # who has said it all
+            OfflineCustomer(case.persona.caller(), _prompts_in(case.persona.language)),  # who has said it all
             critic,
             append,
             [start, *said(case.turns, case.persona.emotion.start)],
@@ -226,7 +227,7 @@ class _Bench:
         return Outcome(attempt=attempt, held=not above and not guessed, found=found, above=above, guessed=guessed)
 
     def _critic(self, persona: Persona, name: str) -> tuple[Critic, RecordingModel | None]:
-        prompts = Prompts(persona.language)
+        prompts = _prompts_in(persona.language)
         if self._folder is None:
             return OfflineCritic(persona, prompts), None
         replies = RecordingModel(self.model, self._folder / f"{name}.jsonl")
@@ -242,6 +243,11 @@ def _claims(event: Event) -> int:
     found: Findings = event.findings
     single = (found.guess, found.need_said, found.need_answer, found.solved)
     return len(found.cues) + len(found.worries) + sum(one is not None for one in single)
+
+
+@cache
+def _prompts_in(language: str) -> Prompts:
+    return Prompts(language)  # which parses each template once
 
 
 def _prompts() -> dict[str, str]:
@@ -264,9 +270,12 @@ def _begun(folder: Path, model: str, prompts: dict[str, str]) -> Run:
     """The run of a folder: a new one, or the one that began there, if it asked the same critic the same things."""
     if not (folder / "run.json").exists():
         run = Run(model=model, version=__version__, began=_now(), prompts=prompts)
-        folder.mkdir(parents=True, exist_ok=True)
         text = run.model_dump_json(indent=2, exclude={"replayed", "same_prompts"}) + "\n"
-        (folder / "run.json").write_text(text, encoding="utf-8")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "run.json").write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise SetError("run_unwritable", folder=str(folder), why=error.strerror or str(error)) from error
         print(folder, file=sys.stderr)
         return run
     run = _kept_run(folder)

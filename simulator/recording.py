@@ -52,7 +52,8 @@ class RecordingModel:
         """See `Model.fill`.
 
         Raises:
-            ModelError: ``reply_missing``: it is not in the file, and there is nobody to ask.
+            ModelError: ``reply_missing``: it is not in the file, and there is nobody to ask. ``model_junk``: it does
+                not fit the form any more.
         """
         asked = _hash(messages, form.__name__)
         if asked not in self._kept:
@@ -62,7 +63,10 @@ class RecordingModel:
             self._keep(asked, form.__name__, reply.model_dump(mode="json"), usage)
         self.asked += 1
         kept = self._kept[asked]
-        return form.model_validate(kept["reply"]), Usage.model_validate(kept["usage"])
+        try:
+            return form.model_validate(kept["reply"]), Usage.model_validate(kept["usage"])
+        except ValueError as error:  # of a version with another form
+            raise ModelError("model_junk", said=str(self._file)) from error
 
     def _keep(self, asked: str, form: str, reply: dict[str, object], usage: Usage) -> None:
         entry: dict[str, object] = {"asked": asked, "form": form, "reply": reply, "usage": usage.model_dump()}

@@ -30,6 +30,7 @@ from simulator.events import (
 )
 from simulator.page import Block, Item, Page, Row, Section, Tone, escaped, paged
 from simulator.persona import LADDER_STEPS
+from simulator.session import due
 from simulator.transcript import Turn, is_quiet
 
 if TYPE_CHECKING:
@@ -127,9 +128,8 @@ class _Call:
         self.verdict = self.debriefed.verdict if self.debriefed else None
         self.repeated = next((e.grades for e in reversed(events) if isinstance(e, Repeated)), {})
         self.overruled = {e.what: e for e in events if isinstance(e, Overruled)}
-        judged = self.findings.keys() | self.state.unjudged.keys()
-        agent = (turn for turn in self.turns if turn.speaker == "agent" and not is_quiet(turn))
-        self.pending = [turn for turn in agent if turn.id not in judged]
+        unread = (turn for turn, _ in due(events) if not is_quiet(turn))
+        self.pending = [turn for turn in unread if turn.id not in self.state.unjudged]
 
     @cached_property
     def cues(self) -> list[CueLine]:
@@ -472,7 +472,7 @@ def _gaps(call: _Call) -> Iterator[Block]:
     for turn, key in call.state.unjudged.items():
         reasons.setdefault(call.why(key), []).append(call.line_of[turn])
     for why, lines in reasons.items():
-        yield Row(call.say("gaps.lines"), call.say("pair", label=call.listed(lines), text=why))
+        yield Row(call.say("gaps.lines"), call.say("pair", label=call.listed(sorted(lines)), text=why))
     if call.pending:
         yield Row(call.say("gaps.pending"), call.listed([call.line_of[turn.id] for turn in call.pending]))
     dropped = sum(e.dropped for e in call.events if isinstance(e, FindingsMade))

@@ -314,12 +314,13 @@ def due(events: Sequence[Event]) -> Iterator[tuple[Turn, list[Turn]]]:
     """Agent turns that the critic is to judge and has not judged, each with the turns up to where it reads.
 
     What the agent said is due at once; a silence when the customer's next words show what it did, and only the first
-    in a row.
+    in a row. What they say before the customer has spoken answers nothing.
     """
     judged = {event.turn for event in events if isinstance(event, FindingsMade)}
     turns = transcript(events)
     for number, turn in enumerate(turns, 1):
-        if turn.speaker != "agent" or turn.id in judged:
+        spoken_to = any(one.speaker == "customer" for one in turns[:number])
+        if turn.speaker != "agent" or turn.id in judged or not spoken_to:
             continue
         reach = number
         if is_quiet(turn):

@@ -447,9 +447,9 @@ async def test_a_call_from_elsewhere_is_judged_turn_by_turn_and_summed_up() -> N
     critic = ScriptedCritic({"a3": found("a3", again=4)})
     session = from_elsewhere(critic)
     await session.complete()
-    assert critic.asked == [("a1", ["a1"]), ("a3", ["a1", "c2", "a3"])]
+    assert critic.asked == [("a3", ["a1", "c2", "a3"])]  # a greeting answers nothing
     assert critic.summed == [{"again": 4, "kettle": None, "fine": None}]
-    assert kinds(session.events)[4:] == ["findings_made", "findings_made", "debriefed"]
+    assert kinds(session.events)[4:] == ["findings_made", "debriefed"]
     assert session.summed_up
 
 
@@ -505,7 +505,7 @@ async def test_repeats_are_kept_beside_the_first_judgement() -> None:
     assert repeated.grades == {
         "again": (2, 4, "not_judged"), "kettle": (None, None, "not_judged"), "fine": (None, 1, "not_judged"),
     }  # fmt: skip
-    assert repeated.usage == Usage(prompt=14)  # of the second: the first one's is with its findings
+    assert repeated.usage == Usage(prompt=7)  # of the second: the first one's is with its findings
     assert session.state.cues["again"].grade == 2
 
 
