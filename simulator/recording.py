@@ -52,8 +52,7 @@ class RecordingModel:
         """See `Model.fill`.
 
         Raises:
-            ModelError: ``reply_missing``: it is not in the file, and there is nobody to ask. ``model_junk``: it does
-                not fit the form any more.
+            ModelError: ``reply_missing``: it is not in the file, or fits the form no more, and there is nobody to ask.
         """
         asked = _hash(messages, form.__name__)
         if asked not in self._kept:
@@ -66,7 +65,7 @@ class RecordingModel:
         try:
             return form.model_validate(kept["reply"]), Usage.model_validate(kept["usage"])
         except ValueError as error:  # of a version with another form
-            raise ModelError("model_junk", said=str(self._file)) from error
+            raise ModelError("reply_missing") from error
 
     def _keep(self, asked: str, form: str, reply: dict[str, object], usage: Usage) -> None:
         entry: dict[str, object] = {"asked": asked, "form": form, "reply": reply, "usage": usage.model_dump()}
