@@ -39,10 +39,6 @@ if TYPE_CHECKING:
 
 BARS = "▁▂▄▆█"
 """The five steps of the ladder as marks."""
-_OF_SOMEBODY = frozenset(
-    {"title", "ending.open", "picked_up", "you_line", "record.you", "cut_off", "need.you_guessed", "cues.better"}
-)
-"""Sentences that are told otherwise when the call was not held by whoever reads."""
 
 
 def debrief(persona: Persona, events: Sequence[Event], texts: Texts, number: int | None = None) -> Page:
@@ -54,14 +50,14 @@ def debrief(persona: Persona, events: Sequence[Event], texts: Texts, number: int
         texts: the screens' texts.
         number: the call's number in the record, if it is there.
     """
-    call = _Call(persona, events, texts)
+    call = Reading(persona, events, texts)
     kept = () if number is None else (call.say("kept", number=number),)
     return paged(texts, Section(_title(call), (*_outcome(call), *kept)), *_sections(call))
 
 
 def markdown(persona: Persona, events: Sequence[Event], texts: Texts) -> str:
     """The debrief as a Markdown document, with the call itself at its end."""
-    call = _Call(persona, events, texts)
+    call = Reading(persona, events, texts)
     begun = started(events)
     about = (
         Row(call.say("record.agent"), begun.agent),
@@ -74,154 +70,10 @@ def markdown(persona: Persona, events: Sequence[Event], texts: Texts) -> str:
     return f"# {escaped(_title(call))}\n\n{page.markdown()}\n## {escaped(call.say('record.transcript'))}\n\n{said}"
 
 
-# --- what is known of a call -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class CueLine:
-    """What became of one cue.
-
-    Attributes:
-        number: its place in the persona's list, from 1.
-        cue: the cue itself.
-        grade: 0-5; None when it was not shown or could not be judged.
-        finding: the first one that reached the grade.
-        path: every level an agent turn reached on it, with the line, in the order of the call.
-        not_judged: a turn that may have answered it could not be judged (or has not been yet).
-        anticipated: it was heard before any words showed it.
-        better: a line that would have fitted better, if the critic gave one.
-        repeats: the grades of repeated judging, if there was any.
-        overruled: a trainer's word, which the grade then is.
-
-    """
-
-    number: int
-    cue: Cue
-    grade: int | None
-    finding: CueFinding | None
-    path: tuple[tuple[int, int], ...]
-    not_judged: bool
-    anticipated: bool
-    better: str | None
-    repeats: tuple[Grade, ...]
-    overruled: Overruled | None
-
-    @property
-    def picked_up(self) -> bool:
-        """Whether it counts as picked up."""
-        return self.grade is not None and self.grade >= PICKED_UP
-
-
-class _Call:
-    """A call as its events tell it, with the words to speak of it."""
-
-    def __init__(self, persona: Persona, events: Sequence[Event], texts: Texts) -> None:
-        self.persona = persona
-        self.events = events
-        self.texts = texts
-        self.state: CallState = follow(persona, events)
-        self.turns: list[Turn] = self.state.turns
-        self.line_of = {turn.id: number for number, turn in enumerate(self.turns, 1)}
-        self.findings: dict[str, Findings] = {e.turn: e.findings for e in events if isinstance(e, FindingsMade)}
-        self.debriefed = next((e for e in reversed(events) if isinstance(e, Debriefed)), None)
-        self.guessed = next((e for e in reversed(events) if isinstance(e, Guessed)), None)
-        self.verdict = self.debriefed.verdict if self.debriefed else None
-        self.repeated = next((e.grades for e in reversed(events) if isinstance(e, Repeated)), {})
-        self.overruled = {e.what: e for e in events if isinstance(e, Overruled)}
-        unread = (turn for turn, _ in due(events) if not is_quiet(turn))
-        self.pending = [turn for turn in unread if turn.id not in self.state.unjudged]
-
-    @cached_property
-    def cues(self) -> list[CueLine]:
-        """Every cue of the persona, in its order."""
-        better = {line.cue: line.line for line in self.verdict.better} if self.verdict else {}
-        return [
-            self._cue_line(number, cue, self.state.cues[cue.id], better.get(cue.id))
-            for number, cue in enumerate(self.persona.cues, 1)
-        ]
-
-    def _cue_line(self, number: int, cue: Cue, record: CueRecord, better: str | None) -> CueLine:
-        repeats = self.repeated.get(cue.id, ())
-        found = sorted(record.findings, key=lambda one: self.line_of[one[0]])  # late ones come out of order
-        open_turns = self.state.unjudged.keys() | {turn.id for turn in self.pending}
-        return CueLine(
-            number=number,
-            cue=cue,
-            grade=record.grade,
-            finding=next((finding for _, finding in found if finding.level == record.found), None),
-            path=tuple((self.line_of[turn], finding.level) for turn, finding in found),
-            not_judged=record.not_judged or any(cue.id in self.state.answering.get(turn, ()) for turn in open_turns),
-            anticipated=record.anticipated,
-            better=better,
-            repeats=repeats,
-            overruled=record.overruled,
-        )
-
-    # --- words ---
-
-    def say(self, name: str, **values: object) -> str:
-        """A sentence of the catalogue's ``report`` part; a call held elsewhere is not told to "you"."""
-        elsewhere = "elsewhere." if self.state.elsewhere and name in _OF_SOMEBODY else ""
-        return self.texts(f"report.{elsewhere}{name}", **values)
-
-    def level(self, level: Grade) -> str:
-        """A level as number and word."""
-        if level == "not_judged":
-            return self.say("not_judged")
-        return self.say("cues.not_shown") if level is None else self.say(f"level.{LEVELS[level]}")
-
-    def cue_name(self, cue_id: str) -> str:
-        """A cue as sentences speak of it; its id means nothing to a trainee."""
-        line = next(line for line in self.cues if line.cue.id == cue_id)
-        return self.say("cues.name", number=line.number, channel=self.say(f"channel.{line.cue.channel}"))
-
-    def why(self, key: str | None) -> str:
-        """In a few words why something could not be judged."""
-        try:
-            return self.say(f"why.{key}")
-        except KeyError:  # a record of another version
-            return self.say("why.other")
-
-    def reason(self, move: Move) -> str:
-        """Why the mood moved."""
-        cue = self.cue_name(move.cue) if move.cue else ""
-        return self.say(f"reason.{move.reason}", line=self.line_of[move.cause], cue=cue)
-
-    def undone(self, name: str, ears: Sequence[object]) -> str:
-        """How to say that something did not happen: with care, where nobody can know."""
-        gaps = bool(self.state.unjudged or self.pending)
-        deaf = started(self.events).engine == "offline" and not ears
-        if deaf or (gaps and not self.findings):
-            return self.say("not_judged")
-        return self.say("not_in_judged" if gaps else name)
-
-    def listed(self, things: Iterable[object]) -> str:
-        """Things in a row."""
-        return self.say("comma").join(str(thing) for thing in things)
-
-    def quote(self, evidence: Evidence) -> str:
-        """The words; the whole turn where the turn itself is the evidence."""
-        words = evidence.quote or self.turns[self.line_of[evidence.turn] - 1].text
-        return self.say("quote", words=words) if words else self.say("said_nothing")
-
-    def said(self, evidence: Evidence) -> Row:
-        """Who said it, in which line, and the words."""
-        line = self.line_of[evidence.turn]
-        speaker = "you_line" if self.turns[line - 1].speaker == "agent" else "customer_line"
-        return Row(self.say(speaker, line=line), self.quote(evidence))
-
-    def line_said(self, turn: Turn) -> str:
-        """A line of the transcript: who speaks, and all of it, stage directions included."""
-        agent = turn.speaker == "agent"
-        name = self.say("record.you") if agent else self.persona.customer.name
-        words = (turn.text or self.say("said_nothing")) + (self.say("cut_off") if turn.interrupted else "")
-        return self.say("pair", label=name, text=words)
-
-
 # --- the sections, in their order ------------------------------------------------------------------------
 
 
-def _sections(call: _Call) -> Iterator[Section]:
+def _sections(call: Reading) -> Iterator[Section]:
     yield _need(call)
     yield _cues(call)
     if not call.state.elsewhere:
@@ -233,11 +85,11 @@ def _sections(call: _Call) -> Iterator[Section]:
             yield Section(call.say(f"{name}.title"), body)
 
 
-def _title(call: _Call) -> str:
+def _title(call: Reading) -> str:
     return call.say("title", title=call.persona.title, customer=call.persona.customer.name)
 
 
-def _outcome(call: _Call) -> Iterator[str]:
+def _outcome(call: Reading) -> Iterator[str]:
     """How the call ended, how many cues were picked up, and what an offline critic is worth."""
     end = ended(call.events)
     turns = sum(turn.speaker == "agent" for turn in call.turns)
@@ -254,7 +106,7 @@ def _outcome(call: _Call) -> Iterator[str]:
         yield call.say("offline")
 
 
-def _need(call: _Call) -> Section:
+def _need(call: Reading) -> Section:
     """The trainee's guess beside the need, when the need came out, and how it was taken."""
     nothing = call.say("nothing_written")
     rows: list[Block] = []
@@ -280,7 +132,7 @@ def _need(call: _Call) -> Section:
     return Section(call.say("need.title"), tuple(rows))
 
 
-def _when_out(call: _Call) -> str:
+def _when_out(call: Reading) -> str:
     """When the need was said, and whether that was earned."""
     state = call.state
     if state.elsewhere:
@@ -295,11 +147,11 @@ def _when_out(call: _Call) -> str:
     return call.say(f"need.{how}", line=call.line_of[state.need_said], opened=opened)
 
 
-def _cues(call: _Call) -> Section:
+def _cues(call: Reading) -> Section:
     return Section(call.say("cues.title"), (call.say("cues.scale"), *(_cue(call, line) for line in call.cues)))
 
 
-def _cue(call: _Call, line: CueLine) -> Item:
+def _cue(call: Reading, line: CueLine) -> Item:
     """One cue: both sides' words, the level and why; what would have fitted, where it was not picked up."""
     head = call.say("cues.head", number=line.number, channel=call.say(f"channel.{line.cue.channel}"))
     rows = [*_answer(call, line), *_doubts(call, line)]
@@ -311,7 +163,7 @@ def _cue(call: _Call, line: CueLine) -> Item:
     return Item(head, mark, _tone(line.grade), tuple(rows))
 
 
-def _answer(call: _Call, line: CueLine) -> Iterator[Row]:
+def _answer(call: Reading, line: CueLine) -> Iterator[Row]:
     """Both sides' words and why the answer has its level."""
     if finding := line.finding:
         if finding.customer:
@@ -327,7 +179,7 @@ def _answer(call: _Call, line: CueLine) -> Iterator[Row]:
         yield Row(call.say("cues.note"), call.say("cues.partly"))
 
 
-def _doubts(call: _Call, line: CueLine) -> Iterator[Row]:
+def _doubts(call: Reading, line: CueLine) -> Iterator[Row]:
     """What repeated judging gave, marked where it differs, and a trainer's word against the critic's."""
     agree = agreement(line.repeats)
     if agree is not None:
@@ -339,13 +191,13 @@ def _doubts(call: _Call, line: CueLine) -> Iterator[Row]:
         yield _word(call, word, call.level(was), call.level(word.grade))
 
 
-def _word(call: _Call, word: Overruled, was: str, grade: str) -> Row:
+def _word(call: Reading, word: Overruled, was: str, grade: str) -> Row:
     return Row(
         call.say("overruled.label", by=word.by), call.say("overruled.text", was=was, grade=grade, why=word.because)
     )
 
 
-def _would_fit(call: _Call, line: CueLine) -> Iterator[Row]:
+def _would_fit(call: Reading, line: CueLine) -> Iterator[Row]:
     yield Row(call.say("cues.means"), line.cue.means)
     yield Row(call.say("cues.met_by"), line.cue.met_by)
     if line.better:
@@ -359,7 +211,7 @@ def _tone(level: int | None) -> Tone:
     return "good" if level else "bad"
 
 
-def _mood(call: _Call) -> Section:
+def _mood(call: Reading) -> Section:
     """The ladder: one mark for each time the customer spoke, then every change with its reason."""
     ladder = call.persona.emotion.ladder
     steps = [(call.line_of[e.turn], e.step) for e in call.events if isinstance(e, CustomerSaid)]
@@ -399,7 +251,7 @@ def _runs(steps: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
     return runs
 
 
-def _last_straw(call: _Call) -> tuple[int, Move] | None:
+def _last_straw(call: Reading) -> tuple[int, Move] | None:
     """The step down for which no step was left, and the line in which the customer hung up for it."""
     for number, event in enumerate(call.events):
         if call.state.must_hang_up and isinstance(event, AgentSaid):
@@ -417,7 +269,7 @@ def _too_late(state: CallState) -> list[Move]:
     return unseen + [move for move in state.due if 0 <= state.step + move.by < LADDER_STEPS]
 
 
-def _worries(call: _Call) -> Section:
+def _worries(call: Reading) -> Section:
     """What they called about, and what may still go wrong afterwards."""
     resolution = call.persona.resolution
     solved = call.findings[call.state.solved].solved if call.state.solved else None
@@ -429,7 +281,7 @@ def _worries(call: _Call) -> Section:
     return Section(call.say("worries.title"), (surface, *(_worry(call, worry) for worry in call.persona.worries)))
 
 
-def _worry(call: _Call, worry: Worry) -> Item:
+def _worry(call: Reading, worry: Worry) -> Item:
     head = call.say("quote", words=worry.worry)
     turn = call.state.eased.get(worry.id)
     if turn is None:
@@ -441,7 +293,7 @@ def _worry(call: _Call, worry: Worry) -> Item:
     )
 
 
-def _layers(call: _Call) -> Section:
+def _layers(call: Reading) -> Section:
     title = call.say("layers.title")
     if call.debriefed is None:
         return Section(title, (call.say("layers.not_yet"),))
@@ -455,7 +307,7 @@ def _layers(call: _Call) -> Section:
     return Section(title, tuple(_layer(call, layer, layers[layer]) for layer in LAYERS if layer in layers))
 
 
-def _layer(call: _Call, layer: Layer, scored: LayerScore) -> Item:
+def _layer(call: Reading, layer: Layer, scored: LayerScore) -> Item:
     def mark(score: int | None) -> str:
         return call.say("not_judged") if score is None else call.say("layers.score", score=score)
 
@@ -466,7 +318,7 @@ def _layer(call: _Call, layer: Layer, scored: LayerScore) -> Item:
     return Item(call.say(f"layers.{layer}"), mark(word.grade if word else scored.score), "plain", tuple(rows))
 
 
-def _gaps(call: _Call) -> Iterator[Block]:
+def _gaps(call: Reading) -> Iterator[Block]:
     """Turns that nobody judged, and what was dropped for want of evidence."""
     reasons: dict[str, list[int]] = {}
     for turn, key in call.state.unjudged.items():
@@ -481,7 +333,7 @@ def _gaps(call: _Call) -> Iterator[Block]:
         yield Row(call.say("gaps.dropped"), call.say("gaps.dropped_count", count=dropped))
 
 
-def _next(call: _Call) -> Iterator[Block]:
+def _next(call: Reading) -> Iterator[Block]:
     """The critic's word; where there is none, the first cue that was not picked up."""
     weak = (line for line in call.cues if line.grade is not None and not line.picked_up)
     if call.verdict and call.verdict.next:
@@ -490,7 +342,7 @@ def _next(call: _Call) -> Iterator[Block]:
         yield call.say("next.fallback", cue=call.cue_name(line.cue.id))
 
 
-def _tokens(call: _Call) -> Iterator[Block]:
+def _tokens(call: Reading) -> Iterator[Block]:
     """What the endpoints reported, each side apart: over the call, then line by line."""
     customer = [(e.turn, e.usage) for e in call.events if isinstance(e, CustomerSaid) and e.usage]
     turns = [(e.turn, e.usage) for e in call.events if isinstance(e, FindingsMade) and e.usage]
@@ -505,6 +357,6 @@ def _tokens(call: _Call) -> Iterator[Block]:
             yield Row(call.say(f"tokens.{side}_lines"), call.listed(each))
 
 
-def _used(call: _Call, total: Usage) -> str:
+def _used(call: Reading, total: Usage) -> str:
     numbers = {name: f"{number:,}" for name, number in total.model_dump().items()}
     return call.say("tokens.used_cached" if total.cached else "tokens.used", **numbers)
