@@ -18,6 +18,8 @@ help:
 	@echo 'make types        type checker                                 类型检查'
 	@echo 'make format       format and fix what can be fixed             整理格式'
 	@echo 'make bench        measure the speed                            测速'
+	@echo 'make figures      work the figures of the critic out anew      重新计算评审的数字'
+	@echo 'make pages        pictures of the HTML report, in Chromium      用 Chromium 给网页报告拍照'
 	@echo 'make wheel-check  install the wheel elsewhere and try it       在别处安装 wheel 并试用'
 	@echo 'make lock         pin the requirements anew (needs uv)         重新锁定依赖（需要 uv）'
 	@echo 'make clean        remove .venv and all caches                  删除 .venv 和缓存'
@@ -41,8 +43,15 @@ format: .venv/.dev
 	@$(BIN)/python -m ruff check --fix --exit-zero
 	@$(BIN)/python -m ruff format
 
+figures: .venv/.dev
+	@$(BIN)/python -m bench.figures
+
 bench: .venv/.dev
 	@$(BIN)/python -m bench.latency $(ARGS)
+
+# Needs Chromium, a Chinese font and pdftoppm, and says so.
+pages: .venv/.dev
+	@$(BIN)/python -m bench.pages $(ARGS)
 
 # `make lock` keeps what is pinned as far as it can; `make lock ARGS=--upgrade` takes the newest of everything.
 lock:
@@ -72,7 +81,9 @@ wheel-check: .venv/.run
 	done; \
 	printf '%s\n' 'Hello.' '/end' | HOME="$$there" XDG_DATA_HOME="$$there" \
 		venv/bin/simulator chat "$$id" --offline >call.txt || { cat call.txt >&2; exit 1; }; \
-	echo 'wheel-check: the installed wheel lists every persona and takes a call.'
+	HOME="$$there" XDG_DATA_HOME="$$there" venv/bin/simulator report 1 -o report.html; \
+	grep -q '</html>' report.html || { echo 'The installed wheel writes no report.' >&2; exit 1; }; \
+	echo 'wheel-check: the installed wheel lists every persona, takes a call and writes its report.'
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -142,4 +153,4 @@ FIND_PYTHON = \
 	fi; \
 	exit 1
 
-.PHONY: help chat test lint types format bench lock wheel-check clean
+.PHONY: help chat test lint types format figures bench pages lock wheel-check clean
