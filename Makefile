@@ -19,7 +19,7 @@ help:
 	@echo 'make format       format and fix what can be fixed             整理格式'
 	@echo 'make bench        measure the speed                            测速'
 	@echo 'make figures      work the figures of the critic out anew      重新计算评审的数字'
-	@echo 'make pages        pictures of the HTML report, in Chromium      用 Chromium 给网页报告拍照'
+	@echo 'make pages        pictures of the HTML report, in Chromium     用 Chromium 给网页报告拍照'
 	@echo 'make wheel-check  install the wheel elsewhere and try it       在别处安装 wheel 并试用'
 	@echo 'make lock         pin the requirements anew (needs uv)         重新锁定依赖（需要 uv）'
 	@echo 'make clean        remove .venv and all caches                  删除 .venv 和缓存'

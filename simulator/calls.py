@@ -9,11 +9,11 @@ import contextlib
 import threading
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simulator import __version__
-from simulator.errors import SettingsError, StoreError
-from simulator.events import AgentSaid, CustomerSaid, Event, Started, started
+from simulator.errors import SettingsError, StoreError, UsageError
+from simulator.events import AgentSaid, CustomerSaid, Debriefed, Event, Mode, Started, started
 from simulator.persona import Persona
 from simulator.settings import shown
 
@@ -36,18 +36,28 @@ class Calls:
         store_url: the record's database; None: the file in the user's data folder.
         agent: the name that calls are recorded under.
         turn_limit: agent turns after which the customer has no more time.
+        mode: whether new calls are practice or an exam.
     """
 
     def __init__(
-        self, *, customer: Endpoint | None, critic: Endpoint | None, store_url: str | None, agent: str, turn_limit: int
+        self,
+        *,
+        customer: Endpoint | None,
+        critic: Endpoint | None,
+        store_url: str | None,
+        agent: str,
+        turn_limit: int,
+        mode: Mode = "practice",
     ) -> None:
         self._customer = customer
         self._critic = critic
         self._store_url = store_url
         self._models: dict[Endpoint, EndpointModel] = {}
         self._lock = threading.Lock()
+        self._personas: dict[str, tuple[dict[str, Any], Persona]] = {}
         self.agent = agent
         self.turn_limit = turn_limit
+        self.mode = mode
 
     @property
     def offline(self) -> bool:
@@ -99,6 +109,7 @@ class Calls:
         endpoints = {"customer": self._customer, "critic": self._critic}
         return Started(
             version=__version__,
+            mode=self.mode,
             persona=persona.model_dump(mode="json"),
             engine="offline" if self.offline else "model",
             models={} if self.offline else {name: at.model for name, at in endpoints.items() if at},
@@ -132,9 +143,28 @@ class Calls:
         """
         events = self.store.events(session_id)
         try:
-            return Persona.model_validate(started(events).persona), events
+            return self._persona(started(events).persona), events
         except ValueError as error:
             raise StoreError("session_unreadable", session=session_id, why=str(error).splitlines()[0]) from error
+
+    def _persona(self, data: dict[str, Any]) -> Persona:
+        """The persona of a call. In a long record most calls are with one of a few, and checking one takes a while."""
+        known = self._personas.get(str(data.get("id")))
+        if known is None or known[0] != data:
+            known = self._personas[str(data.get("id"))] = data, Persona.model_validate(data)
+        return known[1]
+
+    def debriefed(self, session_id: int) -> tuple[Persona, list[Event]]:
+        """The same of a call whose debrief is open.
+
+        Raises:
+            StoreError: its record cannot be read.
+            UsageError: its debrief has not been opened yet, which is the agent's to do.
+        """
+        persona, events = self.kept(session_id)
+        if not any(isinstance(event, Debriefed) for event in events):
+            raise UsageError("not_debriefed", session=session_id)
+        return persona, events
 
     def anew(self, session: Session) -> Session:
         """The same words, to be judged anew; what comes of it goes into no record."""

@@ -139,10 +139,17 @@ def _parser(say: Texts) -> argparse.ArgumentParser:
     options.add_argument("--offline", action="store_true", help=say("help.offline"))
     options.add_argument("--agent", metavar="NAME", help=say("help.agent"))
     options.add_argument("--turns", type=int, default=TURN_LIMIT, metavar="N", help=say("help.turns", limit=TURN_LIMIT))
+    options.add_argument("--exam", action="store_true", help=say("help.exam"))
     options.add_argument("--json", action="store_true", help=say("help.json"))
     _common(command("personas", _personas), say)
     _critique_parser(command("critique", _critique), say)
     _overrule_parser(command("overrule", _overrule), say)
+    _history_parser(history := command("history", None), say)
+    _delete_parser(_commands(history, say, look)("delete", _delete, "history_delete"), say)
+    history.set_defaults(run=_history)
+    _show_parser(command("show", _show), say)
+    _progress_parser(command("progress", _progress), say)
+    _report_parser(command("report", _report), say)
     _common(command("doctor", _doctor), say)
     evaluate = command("evaluate", None)
     _common(evaluate, say)
@@ -176,6 +183,46 @@ def _overrule_parser(overrule: _Parser, say: Texts) -> None:
     options = _common(overrule, say)
     options.add_argument("--because", required=True, metavar="REASON", help=say("help.because"))
     options.add_argument("--agent", metavar="NAME", help=say("help.trainer"))
+
+
+def _report_parser(report: _Parser, say: Texts) -> None:
+    arguments = report.add_argument_group(say("help.arguments"))
+    arguments.add_argument("session", type=int, metavar="SESSION", help=say("help.session_argument"))
+    options = _common(report, say)
+    options.add_argument("-o", dest="output", required=True, metavar="FILE", help=say("help.output"))
+    options.add_argument("--force", action="store_true", help=say("help.force"))
+    report.set_defaults(offline=True)  # the record is read, and nobody is asked
+
+
+def _history_parser(history: _Parser, say: Texts) -> None:
+    options = _common(history, say)
+    options.add_argument("--persona", metavar="ID", help=say("help.history_persona"))
+    options.add_argument("--agent", metavar="NAME", help=say("help.history_agent"))
+    options.add_argument("--json", action="store_true", help=say("help.history_json"))
+
+
+def _delete_parser(delete: _Parser, say: Texts) -> None:
+    arguments = delete.add_argument_group(say("help.arguments"))
+    arguments.add_argument("sessions", type=int, nargs="+", metavar="SESSION", help=say("help.numbers_argument"))
+    options = _common(delete, say)
+    # It may stand before the command too, and then must not be lost here.
+    options.add_argument("--agent", default=argparse.SUPPRESS, metavar="NAME", help=say("help.history_agent"))
+    options.add_argument("--yes", action="store_true", help=say("help.delete_sure"))
+
+
+def _show_parser(show: _Parser, say: Texts) -> None:
+    arguments = show.add_argument_group(say("help.arguments"))
+    arguments.add_argument("session", type=int, metavar="SESSION", help=say("help.session_argument"))
+    options = _common(show, say)
+    options.add_argument("--markdown", action="store_true", help=say("help.show_markdown"))
+
+
+def _progress_parser(progress: _Parser, say: Texts) -> None:
+    progress.epilog = say("help.progress_rule")
+    options = _common(progress, say)
+    options.add_argument("--agent", metavar="NAME", help=say("help.history_agent"))
+    options.add_argument("--offline", action="store_true", help=say("help.progress_offline"))
+    options.add_argument("--json", action="store_true", help=say("help.progress_json"))
 
 
 def _evaluate_parser(critic: _Parser, say: Texts) -> None:
@@ -301,6 +348,45 @@ def _overrule(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
     return review.overrule(args.session, args.what, args.grade, args.because, _calls(args, set_to), say)
 
 
+def _report(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
+    persona, events = _calls(args, set_to).debriefed(args.session)
+    from simulator import web
+
+    page = web.page(persona, events, say, args.session)
+    if args.output == "-":
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # as the page says of itself, whatever the locale
+        print(page, end="")
+    else:
+        web.save(page, args.output, force=args.force)
+        print(say("report.web.saved", number=args.session, file=args.output))
+    return 0
+
+
+def _history(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
+    from simulator import history
+
+    return history.history(_record(args, set_to), say, args.persona, as_json=args.json)
+
+
+def _delete(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
+    from simulator import history
+
+    return history.delete(args.sessions, _record(args, set_to), say, sure=args.yes)
+
+
+def _show(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
+    from simulator import history
+
+    return history.show(args.session, _record(args, set_to), say, markdown=args.markdown)
+
+
+def _progress(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
+    from simulator import history
+
+    return history.progress(_record(args, set_to), say, offline=args.offline, as_json=args.json)
+
+
 def _evaluate(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
     if args.jobs < 1:
         raise UsageError("jobs_below_one", value=args.jobs)
@@ -386,9 +472,19 @@ def _calls(args: argparse.Namespace, set_to: Settings) -> Calls:
         store_url=set_to.store,
         agent=getattr(args, "agent", None) or set_to.agent,
         turn_limit=getattr(args, "turns", TURN_LIMIT),
+        mode="exam" if getattr(args, "exam", False) else "practice",
     )
     threading.Thread(target=calls.preload, daemon=True).start()
     return calls
+
+
+def _record(args: argparse.Namespace, set_to: Settings) -> Calls:
+    """The calls of the record, to look back at: nobody is asked anything, and no model is loaded."""
+    from simulator.calls import Calls
+
+    _set_to_work(args)
+    agent = getattr(args, "agent", None) or set_to.agent
+    return Calls(customer=None, critic=None, store_url=set_to.store, agent=agent, turn_limit=TURN_LIMIT)
 
 
 def _set_to_work(args: argparse.Namespace) -> None:

@@ -18,6 +18,7 @@ from simulator.transcript import Transcript, Turn
 Engine = Literal["model", "offline"]
 Ending = Literal["agent_ended", "hung_up", "goodbye", "turn_limit"]
 Origin = Literal["call", "transcript"]
+Mode = Literal["practice", "exam"]
 Grade = int | Literal["not_judged"] | None
 """A cue's level in one judging; None: not shown."""
 
@@ -37,13 +38,18 @@ class _Event(BaseModel):
 
 
 class Started(_Event):
-    """The call was set up. With the origin ``transcript`` it was held elsewhere, and nobody directed the customer."""
+    """The call was set up.
+
+    With the origin ``transcript`` it was held elsewhere, and nobody directed the customer. In an ``exam`` there are no
+    hints.
+    """
 
     spoilers = frozenset({"persona"})
 
     kind: Literal["started"] = "started"
     version: str
     origin: Origin = "call"
+    mode: Mode = "practice"
     persona: dict[str, Any]
     engine: Engine
     models: dict[str, str]
@@ -99,6 +105,17 @@ class CouldNotJudge(_Event):
     kind: Literal["could_not_judge"] = "could_not_judge"
     turn: str
     why: str
+
+
+class HintGiven(_Event):
+    """The agent asked for a hint about a cue that a customer turn showed: its channel (1), words (2) or meaning (3)."""
+
+    spoilers = frozenset({"cue"})
+
+    kind: Literal["hint_given"] = "hint_given"
+    turn: str
+    cue: str
+    step: int
 
 
 class Ended(_Event):
@@ -160,6 +177,7 @@ Event = Annotated[
     | AgentSaid
     | FindingsMade
     | CouldNotJudge
+    | HintGiven
     | Ended
     | Guessed
     | Debriefed

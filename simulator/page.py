@@ -1,8 +1,8 @@
 """A page of sections, items and labelled rows, and how to set it: on a terminal and as Markdown.
 
-What a page says is decided in `report`; this module only lays it out. Everything on a page may come from a
-persona file, a model or a trainee. So each string passes `printable` here, once, and is never read as markup: a
-terminal gets `rich.text.Text`, and Markdown gets every significant character escaped.
+What a page says is decided in `report`; this module only lays it out (in HTML, `web` does). Everything on a page
+may come from a persona file, a model or a trainee. So each string passes `printable` here, once, and is never read
+as markup: a terminal gets `rich.text.Text`, and Markdown gets every significant character escaped.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 Tone = Literal["plain", "good", "bad"]
 """What a colour underlines. The words say it too: a page reads the same without colours."""
 
-_STYLES: dict[Tone, str] = {"plain": "bold", "good": "bold green", "bad": "bold red"}
+STYLES: dict[Tone, str] = {"plain": "bold", "good": "bold green", "bad": "bold red"}
 _LABEL = "dim"
-_WIDEST = 96
+WIDEST = 96
 """Cells; longer lines are hard to read, however wide the terminal is."""
 _COLUMNS_FROM = 60
 """Cells; on a narrower page labels have no column of their own, they run into the words."""
@@ -38,10 +38,22 @@ _LONGEST_LABEL = 18
 
 @dataclass(frozen=True)
 class Row:
-    """Words with a label before them."""
+    """Words with a label before them.
+
+    Attributes:
+        label: what the words are.
+        text: the words.
+        at: the line of the call that the label names, for pages with links.
+        see: the lines that the words speak of, for pages with links.
+        tone: ``good`` for what is worth keeping, for pages with pictures.
+
+    """
 
     label: str
     text: str
+    at: int | None = None
+    see: tuple[int, ...] = ()
+    tone: Tone = "plain"
 
 
 @dataclass(frozen=True)
@@ -54,12 +66,24 @@ class Points:
 
 @dataclass(frozen=True)
 class Item:
-    """Something with a heading of its own: what it is, how it came out, and rows about it."""
+    """Something with a heading of its own: what it is, how it came out, and rows about it.
+
+    Attributes:
+        head: what it is.
+        mark: how it came out.
+        tone: the colour that underlines the mark.
+        rows: about it.
+        anchor: its name on pages with links.
+        score: how it came out as a number up to 5, for pages with pictures.
+
+    """
 
     head: str
     mark: str
     tone: Tone
     rows: tuple[Row | Points, ...]
+    anchor: str = ""
+    score: int | None = None
 
 
 Block = str | Row | Points | Item
@@ -67,10 +91,11 @@ Block = str | Row | Points | Item
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it."""
+    """A heading and what stands under it; ``name`` is what it is called on pages with links."""
 
     title: str
     body: tuple[Block, ...]
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,7 +113,7 @@ class Page:
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         """Lines that fit the terminal; nothing is ever cut off."""
-        setting = _Setting(self, min(options.max_width, _WIDEST))
+        setting = _Setting(self, min(options.max_width, WIDEST))
         for number, section in enumerate(self.sections):
             if number:
                 yield Text()
@@ -165,9 +190,9 @@ class _Setting:
         lines = list(self._flow(item.head, 2, "bold"))
         mark = printable(item.mark)
         if lines[-1].cell_len + 2 + cell_len(mark) <= self._width:
-            lines[-1].append("  ").append(mark, _STYLES[item.tone])
+            lines[-1].append("  ").append(mark, STYLES[item.tone])
         else:
-            lines += self._flow(mark, 2, _STYLES[item.tone])
+            lines += self._flow(mark, 2, STYLES[item.tone])
         yield from lines
         for row in item.rows:
             yield from self._row(row, 4)
@@ -220,9 +245,9 @@ def _rows(section: Section) -> Iterator[Row | Points]:
 # --- lines -----------------------------------------------------------------------------------------------
 
 # rich ends lines at spaces only, which leaves a Chinese paragraph cut anywhere.
-_OPENING = frozenset("“‘（《〈「『【〔([{$¥￥\u200d")
+_OPENING = frozenset("“‘‹（《〈「『【〔([{$¥￥\u200d")
 """What no line ends with (the last one joins parts of an emoji)."""
-_CLOSING = frozenset("”’）》〉」』】〕)]}，。！？、；：…—～·,.!?;:%％\u200d\ufe0f")
+_CLOSING = frozenset("”’›）》〉」』】〕)]}，。！？、；：…—～·,.!?;:%％\u200d\ufe0f")
 """What no line begins with."""
 
 

@@ -1,19 +1,18 @@
 """What a person sees after a call: the debrief, and the record as Markdown. The card before it is in `card`.
 
-Everything is derived from the persona and the events. What there is to say is put on one `page.Page`, which a
-terminal shows and Markdown writes. Lines are the lines of the call, counted from 1, whoever speaks.
+What is known of the call stands in `reading`. What there is to say about it is put on one `page.Page`, which a
+terminal shows and Markdown writes; `web` sets the same sections as HTML. Lines are the lines of the call, counted
+from 1, whoever speaks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from simulator.card import stars
-from simulator.critique import LAYERS, LEVELS, PICKED_UP, CueFinding, Evidence, Findings, Layer, LayerScore, Usage
-from simulator.director import CallState, CueRecord, Move, follow
+from simulator.critique import LAYERS, PICKED_UP, Layer, LayerScore, Usage
+from simulator.director import CallState, Move, follow
 from simulator.events import (
     AgentSaid,
     CustomerSaid,
@@ -21,20 +20,19 @@ from simulator.events import (
     Event,
     FindingsMade,
     Grade,
-    Guessed,
     Overruled,
     Repeated,
     agreement,
     ended,
     started,
 )
+from simulator.hints import STEPS
 from simulator.page import Block, Item, Page, Row, Section, Tone, escaped, paged
 from simulator.persona import LADDER_STEPS
-from simulator.session import due
-from simulator.transcript import Turn, is_quiet
+from simulator.reading import CueLine, Reading
 
 if TYPE_CHECKING:
-    from simulator.persona import Cue, Persona, Worry
+    from simulator.persona import Persona, Worry
     from simulator.texts import Texts
 
 BARS = "▁▂▄▆█"
@@ -52,28 +50,24 @@ def debrief(persona: Persona, events: Sequence[Event], texts: Texts, number: int
     """
     call = Reading(persona, events, texts)
     kept = () if number is None else (call.say("kept", number=number),)
-    return paged(texts, Section(_title(call), (*_outcome(call), *kept)), *_sections(call))
+    return paged(texts, Section(title(call), (*outcome(call), *caveats(call), *kept)), *sections(call))
 
 
 def markdown(persona: Persona, events: Sequence[Event], texts: Texts) -> str:
     """The debrief as a Markdown document, with the call itself at its end."""
     call = Reading(persona, events, texts)
-    begun = started(events)
-    about = (
-        Row(call.say("record.agent"), begun.agent),
-        Row(call.say("record.began"), f"{begun.at.astimezone():%Y-%m-%d %H:%M %z}"),
-        Row(call.say("record.engine"), call.listed(dict.fromkeys(begun.models.values())) or call.say("record.offline")),
-        Row(call.say("card.difficulty"), stars(persona, texts)),
+    page = paged(
+        texts, Section(call.say("record.about"), (*outcome(call), *caveats(call), *about(call))), *sections(call)
     )
-    page = paged(texts, Section(call.say("record.about"), (*_outcome(call), *about)), *_sections(call))
     said = "".join(f"{number}. {escaped(call.line_said(turn))}\n" for number, turn in enumerate(call.turns, 1))
-    return f"# {escaped(_title(call))}\n\n{page.markdown()}\n## {escaped(call.say('record.transcript'))}\n\n{said}"
+    return f"# {escaped(title(call))}\n\n{page.markdown()}\n## {escaped(call.say('record.transcript'))}\n\n{said}"
 
 
 # --- the sections, in their order ------------------------------------------------------------------------
 
 
-def _sections(call: Reading) -> Iterator[Section]:
+def sections(call: Reading) -> Iterator[Section]:
+    """All that there is to say about a call, each section under its name."""
     yield _need(call)
     yield _cues(call)
     if not call.state.elsewhere:
@@ -82,15 +76,16 @@ def _sections(call: Reading) -> Iterator[Section]:
     yield _layers(call)
     for name, blocks in (("gaps", _gaps(call)), ("next", _next(call)), ("tokens", _tokens(call))):
         if body := tuple(blocks):
-            yield Section(call.say(f"{name}.title"), body)
+            yield Section(call.say(f"{name}.title"), body, name)
 
 
-def _title(call: Reading) -> str:
+def title(call: Reading) -> str:
+    """What the page is about."""
     return call.say("title", title=call.persona.title, customer=call.persona.customer.name)
 
 
-def _outcome(call: Reading) -> Iterator[str]:
-    """How the call ended, how many cues were picked up, and what an offline critic is worth."""
+def outcome(call: Reading) -> Iterator[str]:
+    """How the call ended, and how many cues were picked up."""
     end = ended(call.events)
     turns = sum(turn.speaker == "agent" for turn in call.turns)
     yield call.say(f"ending.{end.how if end else 'open'}", turns=turns)
@@ -102,8 +97,24 @@ def _outcome(call: Reading) -> Iterator[str]:
         yield call.say("not_judged_too", count=count)
     if count := shown_but_open.count(False):
         yield call.say("not_shown_too", count=count)
+    if started(call.events).mode == "exam":
+        yield call.say("exam")
+
+
+def caveats(call: Reading) -> Iterator[str]:
+    """What an offline critic is worth."""
     if started(call.events).engine == "offline":
         yield call.say("offline")
+
+
+def about(call: Reading) -> Iterator[Row]:
+    """Who took the call, when, and on which engine."""
+    begun = started(call.events)
+    yield Row(call.say("record.agent"), begun.agent)
+    yield Row(call.say("record.began"), f"{begun.at.astimezone():%Y-%m-%d %H:%M %z}")
+    models = call.listed(dict.fromkeys(begun.models.values()))
+    yield Row(call.say("record.engine"), models or call.say("record.offline"))
+    yield Row(call.say("card.difficulty"), stars(call.persona, call.texts))
 
 
 def _need(call: Reading) -> Section:
@@ -114,22 +125,24 @@ def _need(call: Reading) -> Section:
         rows.append(Row(call.say("need.guess"), call.guessed.need or nothing))
     elif not call.state.elsewhere:
         rows.append(call.say("need.no_guess"))
-    rows.append(Row(call.say("need.need"), call.persona.hidden_need.need))
+    rows.append(Row(call.say("need.need"), call.persona.hidden_need.need, tone="good"))
     if call.guessed:
         rows.append(Row(call.say("need.noticed"), call.guessed.cues or nothing))
     for turn, found in call.findings.items():
         if guess := found.guess:
             how = "need.right" if guess.right else "need.wrong"
-            label = call.say("need.you_guessed", line=call.line_of[turn])
-            rows.append(Row(label, call.say(how, quote=call.quote(guess.agent), why=guess.why)))
-    rows.append(Row(call.say("need.out"), _when_out(call)))
+            line = call.line_of[turn]
+            label = call.say("need.you_guessed", line=line)
+            rows.append(Row(label, call.say(how, quote=call.quote(guess.agent), why=guess.why), at=line))
+    lines = [call.line_of[turn] for turn in (call.state.need_said, call.state.opened_by) if turn]
+    rows.append(Row(call.say("need.out"), _when_out(call), see=tuple(lines)))
     answers = [found.need_answer for found in call.findings.values() if found.need_answer]
     if answers:
         best = max(answers, key=lambda answer: answer.level)
         said = call.said(best.agent)
         text = call.say("need.answer", quote=said.text, level=call.level(best.level), why=best.why)
-        rows.append(Row(said.label, text))
-    return Section(call.say("need.title"), tuple(rows))
+        rows.append(Row(said.label, text, at=said.at))
+    return Section(call.say("need.title"), tuple(rows), "need")
 
 
 def _when_out(call: Reading) -> str:
@@ -148,19 +161,21 @@ def _when_out(call: Reading) -> str:
 
 
 def _cues(call: Reading) -> Section:
-    return Section(call.say("cues.title"), (call.say("cues.scale"), *(_cue(call, line) for line in call.cues)))
+    items = (_cue(call, line) for line in call.cues)
+    return Section(call.say("cues.title"), (call.say("cues.scale"), *items), "cues")
 
 
 def _cue(call: Reading, line: CueLine) -> Item:
     """One cue: both sides' words, the level and why; what would have fitted, where it was not picked up."""
     head = call.say("cues.head", number=line.number, channel=call.say(f"channel.{line.cue.channel}"))
+    anchor = f"cue-{line.number}"
     rows = [*_answer(call, line), *_doubts(call, line)]
     if line.grade is None and (line.overruled or not line.not_judged):
-        return Item(head, call.say("cues.not_shown"), "plain", tuple(rows))
+        return Item(head, call.say("cues.not_shown"), "plain", tuple(rows), anchor)
     if not line.picked_up:
         rows += _would_fit(call, line)
     mark = call.say("not_judged") if line.grade is None else call.level(line.grade)
-    return Item(head, mark, _tone(line.grade), tuple(rows))
+    return Item(head, mark, tone(line.grade), tuple(rows), anchor, line.grade)
 
 
 def _answer(call: Reading, line: CueLine) -> Iterator[Row]:
@@ -174,7 +189,9 @@ def _answer(call: Reading, line: CueLine) -> Iterator[Row]:
         yield Row(call.say("cues.note"), call.say("cues.anticipated"))
     if len(line.path) > 1:
         path = (call.say("cues.level_in", level=call.level(level), line=number) for number, level in line.path)
-        yield Row(call.say("cues.path"), " → ".join(path))
+        yield Row(call.say("cues.path"), " → ".join(path), see=tuple(number for number, _ in line.path))
+    if line.hints:
+        yield Row(call.say("cues.note"), call.say("cues.hinted", steps=line.hints, of=STEPS))
     if line.not_judged and line.grade is not None and not line.picked_up:
         yield Row(call.say("cues.note"), call.say("cues.partly"))
 
@@ -201,10 +218,10 @@ def _would_fit(call: Reading, line: CueLine) -> Iterator[Row]:
     yield Row(call.say("cues.means"), line.cue.means)
     yield Row(call.say("cues.met_by"), line.cue.met_by)
     if line.better:
-        yield Row(call.say("cues.better"), call.say("quote", words=line.better))
+        yield Row(call.say("cues.better"), call.say("quote", words=line.better), tone="good")
 
 
-def _tone(level: int | None) -> Tone:
+def tone(level: int | None) -> Tone:
     """Only what was picked up or shut down is underlined by a colour."""
     if level is None or 0 < level < PICKED_UP:
         return "plain"
@@ -213,30 +230,42 @@ def _tone(level: int | None) -> Tone:
 
 def _mood(call: Reading) -> Section:
     """The ladder: one mark for each time the customer spoke, then every change with its reason."""
+    chart = Row(call.say("mood.chart"), " ".join(BARS[step] for _, step in call.steps))
+    return Section(call.say("mood.title"), (mood_key(call), chart, *moves(call)), "mood")
+
+
+def mood_key(call: Reading) -> str:
+    """What the steps of the ladder are."""
     ladder = call.persona.emotion.ladder
-    steps = [(call.line_of[e.turn], e.step) for e in call.events if isinstance(e, CustomerSaid)]
-    body: list[Block] = [
-        call.say("mood.key", worst=ladder[0].mood, best=ladder[-1].mood),
-        Row(call.say("mood.chart"), " ".join(BARS[step] for _, step in steps)),
-    ]
+    return call.say("mood.key", worst=ladder[0].mood, best=ladder[-1].mood)
+
+
+def moves(call: Reading) -> Iterator[Row]:
+    """How the mood began and every change with its reason, those included that no customer turn showed any more."""
+    ladder = call.persona.emotion.ladder
     reasons = {taken.before_turn: taken.move for taken in call.state.taken}
-    for first, last, step in _runs(steps):
+    for first, last, step in _runs(call.steps):
         label = call.say("lines", first=first, last=last) if last > first else call.say("line", line=first)
         move = reasons.get(first)
-        how = "start" if move is None else _direction(move)
+        how = "start" if move is None else direction(move)
         reason = call.reason(move) if move else ""
-        body.append(Row(label, call.say(f"mood.{how}", mood=ladder[step].mood, step=step + 1, reason=reason)))
+        text = call.say(f"mood.{how}", mood=ladder[step].mood, step=step + 1, reason=reason)
+        yield Row(label, text, at=first, see=_cause(call, move))
     if straw := _last_straw(call):
         line, move = straw
-        body.append(Row(call.say("line", line=line), call.say("mood.hung_up", reason=call.reason(move))))
-    body += [
-        Row(call.say("mood.due"), call.say(f"mood.due_{_direction(move)}", reason=call.reason(move)))
-        for move in _too_late(call.state)
-    ]
-    return Section(call.say("mood.title"), tuple(body))
+        text = call.say("mood.hung_up", reason=call.reason(move))
+        yield Row(call.say("line", line=line), text, at=line, see=_cause(call, move))
+    for move in _too_late(call.state):
+        text = call.say(f"mood.due_{direction(move)}", reason=call.reason(move))
+        yield Row(call.say("mood.due"), text, see=_cause(call, move))
 
 
-def _direction(move: Move) -> str:
+def _cause(call: Reading, move: Move | None) -> tuple[int, ...]:
+    return (call.line_of[move.cause],) if move else ()
+
+
+def direction(move: Move) -> str:
+    """``up`` or ``down``."""
     return "up" if move.by > 0 else "down"
 
 
@@ -277,34 +306,41 @@ def _worries(call: Reading) -> Section:
     if solved:
         rows = (call.said(solved.agent), Row(call.say("why_label"), solved.why))
     mark = call.say("worries.solved") if solved else call.undone("worries.unsolved", resolution.solved_if)
-    surface = Item(call.say("worries.surface"), mark, "good" if solved else "plain", rows)
-    return Section(call.say("worries.title"), (surface, *(_worry(call, worry) for worry in call.persona.worries)))
+    surface = Item(call.say("worries.surface"), mark, "good" if solved else "plain", rows, "surface")
+    worries = (_worry(call, worry, f"worry-{n}") for n, worry in enumerate(call.persona.worries, 1))
+    return Section(call.say("worries.title"), (surface, *worries), "worries")
 
 
-def _worry(call: Reading, worry: Worry) -> Item:
+def _worry(call: Reading, worry: Worry, anchor: str) -> Item:
     head = call.say("quote", words=worry.worry)
     turn = call.state.eased.get(worry.id)
     if turn is None:
-        rows = (Row(call.say("worries.eased_by"), worry.eased_by),)
-        return Item(head, call.undone("worries.open", worry.heard_if), "plain", rows)
+        rows: tuple[Row, ...] = (Row(call.say("worries.eased_by"), worry.eased_by),)
+        return Item(head, call.undone("worries.open", worry.heard_if), "plain", rows, anchor)
     eased = next(one for one in call.findings[turn].worries if one.worry == worry.id)
-    return Item(
-        head, call.say("worries.eased"), "good", (call.said(eased.agent), Row(call.say("why_label"), eased.why))
-    )
+    rows = (call.said(eased.agent), Row(call.say("why_label"), eased.why))
+    return Item(head, call.say("worries.eased"), "good", rows, anchor)
 
 
 def _layers(call: Reading) -> Section:
-    title = call.say("layers.title")
+    return Section(call.say("layers.title"), tuple(_layers_body(call)), "layers")
+
+
+def _layers_body(call: Reading) -> Iterator[Block]:
     if call.debriefed is None:
-        return Section(title, (call.say("layers.not_yet"),))
+        yield call.say("layers.not_yet")
+        return
     layers = call.verdict.layers if call.verdict else {}
     words = [_layer(call, layer, LayerScore(why="")) for layer in LAYERS if layer in call.overruled]
-    if call.verdict is None:
-        return Section(title, (call.say("layers.none", why=call.why(call.debriefed.why)), *words))
     reasons = {score.why for score in layers.values()}
-    if len(reasons) == 1 and all(score.score is None for score in layers.values()):
-        return Section(title, (call.say("layers.all", why=reasons.pop()), *words))
-    return Section(title, tuple(_layer(call, layer, layers[layer]) for layer in LAYERS if layer in layers))
+    if call.verdict is None:
+        yield call.say("layers.none", why=call.why(call.debriefed.why))
+        yield from words
+    elif len(reasons) == 1 and all(score.score is None for score in layers.values()):
+        yield call.say("layers.all", why=reasons.pop())
+        yield from words
+    else:
+        yield from (_layer(call, layer, layers[layer]) for layer in LAYERS if layer in layers)
 
 
 def _layer(call: Reading, layer: Layer, scored: LayerScore) -> Item:
@@ -315,7 +351,8 @@ def _layer(call: Reading, layer: Layer, scored: LayerScore) -> Item:
     rows += [call.said(evidence) for evidence in scored.evidence]
     if word := call.overruled.get(layer):
         rows.append(_word(call, word, mark(word.was), mark(word.grade)))
-    return Item(call.say(f"layers.{layer}"), mark(word.grade if word else scored.score), "plain", tuple(rows))
+    score = word.grade if word else scored.score
+    return Item(call.say(f"layers.{layer}"), mark(score), "plain", tuple(rows), f"layer-{layer}", score)
 
 
 def _gaps(call: Reading) -> Iterator[Block]:
@@ -324,9 +361,11 @@ def _gaps(call: Reading) -> Iterator[Block]:
     for turn, key in call.state.unjudged.items():
         reasons.setdefault(call.why(key), []).append(call.line_of[turn])
     for why, lines in reasons.items():
-        yield Row(call.say("gaps.lines"), call.say("pair", label=call.listed(sorted(lines)), text=why))
+        lines.sort()
+        yield Row(call.say("gaps.lines"), call.say("pair", label=call.listed(lines), text=why), see=tuple(lines))
     if call.pending:
-        yield Row(call.say("gaps.pending"), call.listed([call.line_of[turn.id] for turn in call.pending]))
+        lines = [call.line_of[turn.id] for turn in call.pending]
+        yield Row(call.say("gaps.pending"), call.listed(lines), see=tuple(lines))
     dropped = sum(e.dropped for e in call.events if isinstance(e, FindingsMade))
     dropped += call.debriefed.dropped if call.debriefed else 0
     if dropped:

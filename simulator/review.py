@@ -59,7 +59,7 @@ def record(number: int, calls: Calls, say: Texts, form: Form, repeats: int) -> i
         StoreError: there is no such call.
         UsageError: its debrief has not been opened yet, which is the agent's to do.
     """
-    persona, events = _debriefed(number, calls)
+    persona, events = calls.debriefed(number)
     if repeats == 1 and summed_up(events) and not any(due(events)):
         _print(persona, events, number, say, form)  # nothing is asked, so no endpoint is needed
         return 0
@@ -80,7 +80,7 @@ def overrule(number: int, what: str, grade: str, because: str, calls: Calls, say
     Raises:
         StoreError: there is no such call. UsageError: something in it is not there, or the grade does not fit.
     """
-    persona, events = _debriefed(number, calls)
+    persona, events = calls.debriefed(number)
     what = _named(persona, what)
     allowed = LAYER_SCORES if what in LAYERS else CUE_GRADES
     if grade not in allowed:
@@ -103,13 +103,6 @@ def overrule(number: int, what: str, grade: str, because: str, calls: Calls, say
 
 
 # --- a call of the record --------------------------------------------------------------------------------
-
-
-def _debriefed(number: int, calls: Calls) -> tuple[Persona, list[Event]]:
-    persona, events = calls.kept(number)
-    if not any(isinstance(event, Debriefed) for event in events):
-        raise UsageError("not_debriefed", session=number)
-    return persona, events
 
 
 def _named(persona: Persona, what: str) -> str:

@@ -17,7 +17,7 @@ from simulator.critic import Critic
 from simulator.critique import Usage
 from simulator.customer import Customer
 from simulator.director import CallState, CueRecord, Direction, direct, follow
-from simulator.errors import ModelError, SpoiltAnswer
+from simulator.errors import ModelError, SpoiltAnswer, UsageError
 from simulator.events import (
     AgentSaid,
     CouldNotJudge,
@@ -28,12 +28,14 @@ from simulator.events import (
     FindingsMade,
     Grade,
     Guessed,
+    HintGiven,
     Repeated,
     Started,
     ended,
     started,
     transcript,
 )
+from simulator.hints import next_hint
 from simulator.persona import Persona
 from simulator.transcript import Turn, echoes, is_quiet, printable, quiet_run
 
@@ -187,6 +189,18 @@ class Session:
         if direction.farewell:
             events.append(Ended(how=direction.farewell))
         return self._commit(*events)
+
+    def hint(self) -> HintGiven | None:
+        """The next hint, kept in the record; None when nothing that showed is unheard.
+
+        Raises:
+            UsageError: the call is an exam.
+        """
+        if self.start.mode == "exam":
+            raise UsageError("exam_no_hints")
+        if given := next_hint(self.persona, self.events):
+            self._commit(given)
+        return given
 
     def end(self) -> None:
         """The agent ends the call."""

@@ -7,7 +7,7 @@ SQLite through SQLAlchemy: one file in the user's data folder, readable by its o
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,19 +23,22 @@ from sqlalchemy import (
     Table,
     Text,
     create_engine,
+    delete,
     event,
     insert,
     inspect,
     make_url,
     select,
+    update,
 )
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from simulator.errors import StoreError
 from simulator.events import Debriefed, Event, event_adapter
 
 SCHEMA_VERSION = 1
 _LARGEST = 2**63 - 1  # that a database can look for
+_PATIENCE_MS = 5000  # with another process that has the database
 
 _tables = MetaData()
 _schema = Table("schema", _tables, Column("version", Integer, primary_key=True))
@@ -101,7 +104,8 @@ class Store:
         """Keep events of a session, the first as its event of that number (from 1). All are committed, or none.
 
         Raises:
-            StoreError: the session has an event of that number: it goes on in another process.
+            StoreError: the session has an event of that number: it goes on in another process. Or it has none before
+                it: it was deleted there.
         """
         rows = [
             {"session": session, "number": number + i, "kind": one.kind, "body": one.model_dump_json()}
@@ -112,6 +116,9 @@ class Store:
                 connection.execute(insert(_events), rows)
             except IntegrityError as error:
                 raise StoreError("session_elsewhere", session=session) from error
+            before = (_events.c.session == session) & (_events.c.number == number - 1)
+            if number > 1 and connection.scalar(select(_events.c.number).where(before)) is None:
+                raise StoreError("no_such_session", session=session)
 
     def appender(self, session: int, kept: int = 0) -> Callable[..., None]:
         """`append` for one session of which so many events are kept, as `session.Session` takes it."""
@@ -162,6 +169,33 @@ class Store:
             ).all()
         return [Kept(row.id, row.agent, row.persona) for row in rows]
 
+    def delete(self, sessions: Sequence[int]) -> bool:
+        """Remove sessions with all their events for good; all of them, or none.
+
+        Their numbers stay taken, so that no later call can be mistaken for one of them.
+
+        Returns:
+            Whether nothing of them is left in the database's files. False while another process keeps them in use: they
+            leave the files when it closes the record.
+        """
+        with self._begin() as connection:
+            connection.execute(delete(_events).where(_events.c.session.in_(sessions)))
+            connection.execute(update(_sessions).where(_sessions.c.id.in_(sessions)).values(agent="", persona=""))
+        return self._engine.dialect.name != "sqlite" or self._rewrite()
+
+    def _rewrite(self) -> bool:
+        """Have SQLite write its file anew and empty the write-ahead log; whether that was done."""
+        with self._errors():
+            try:
+                with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                    connection.exec_driver_sql("VACUUM")
+                    busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+            except OperationalError as error:
+                if "locked" not in str(error.orig):
+                    raise
+                return False
+        return not busy
+
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
@@ -207,8 +241,17 @@ def _make_private(file: Path) -> None:
 
 
 def _tune(connection: object, _record: object) -> None:
-    """Wait for other processes instead of failing; write-ahead so that a killed process loses nothing committed."""
+    """Wait for other processes instead of failing; write-ahead so that a killed process loses nothing committed.
+
+    What is deleted is overwritten.
+    """
     cursor = connection.cursor()  # type: ignore[attr-defined]
-    for pragma in ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+    for pragma in (
+        f"busy_timeout = {_PATIENCE_MS}",
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "foreign_keys = ON",
+        "secure_delete = ON",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

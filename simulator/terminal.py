@@ -19,9 +19,10 @@ from rich.text import Text
 
 from simulator import report
 from simulator.card import desk, show_card
-from simulator.errors import ModelError, SimulatorError
+from simulator.errors import ModelError, SimulatorError, UsageError
 from simulator.events import CouldNotJudge, CustomerSaid, Ended, FindingsMade, Guessed
 from simulator.flow import Flow
+from simulator.hints import HINTS
 from simulator.keyboard import Keyboard, Left, unless_interrupted
 from simulator.page import wrap
 from simulator.persona import Persona, files, load
@@ -36,6 +37,7 @@ _T = TypeVar("_T")
 
 COMMANDS = {
     "/desk": "desk", "/资料": "desk",
+    "/hint": "hint", "/提示": "hint",
     "/help": "help", "/帮助": "help",
     "/end": "end", "/结束": "end",
     "/quit": "quit", "/退出": "quit",
@@ -77,7 +79,7 @@ class Terminal:
             session, start = calls.new(persona)
             self._kept = "chat.left_open"
             self._engine_notice(start.engine == "offline", start.models.get("customer", ""))
-            self._note(self._say("chat.how"))
+            self._note(self._say("chat.exam" if start.mode == "exam" else "chat.how"))
             self._console.print()
             async for update in session.begin(start):
                 if isinstance(update, CustomerSaid):
@@ -203,12 +205,26 @@ class Terminal:
         match command:
             case "desk":
                 self._console.print(desk(session.persona, self._say))
+            case "hint":
+                self._hint(session)
             case "help":
                 self._line(self._say("chat.help"))
             case "end":
                 session.end()
             case "quit":
                 raise Left
+
+    def _hint(self, session: Session) -> None:
+        try:
+            given = session.hint()
+        except UsageError as error:
+            return self._sentences(self._say.error(error))
+        if given is None:
+            return self._note(self._say("chat.hint.none"))
+        cue = session.persona.cue(given.cue)
+        words = next(turn.text for turn in session.turns if turn.id == given.turn)
+        values = {"channel": self._say(f"report.channel.{cue.channel}"), "words": words, "means": cue.means}
+        return self._line(self._say(f"chat.hint.{HINTS[given.step - 1]}", **values), "italic")
 
     async def _show(self, session: Session, answer: Callable[[], AsyncGenerator[Update, None]]) -> None:
         """Show the customer's answer as it comes. Ctrl-C cuts in; a failure asks what to do."""

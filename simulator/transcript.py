@@ -41,7 +41,7 @@ def number_of(turns: Transcript, turn_id: str) -> int:
     return next(number for number, turn in enumerate(turns, 1) if turn.id == turn_id)
 
 
-_DIRECTION = re.compile(r"[(（][^()（）]*[)）]")
+DIRECTION = re.compile(r"[(（][^()（）]*[)）]")
 # What keeps the line open and says nothing, in Chinese and in English ...
 _GO_ON = re.compile(
     r"嗯+|[哦喔噢啊唔]|请?[您你]?请?((继续|接着)[说讲]?|[说讲])(吧|呗)?|我?在?听着?呢?|"
@@ -55,7 +55,7 @@ _BLANKS = re.compile(r"[\W_]+")
 
 def spoken(text: str) -> str:
     """The text without its stage directions."""
-    return _DIRECTION.sub("", text)
+    return DIRECTION.sub("", text)
 
 
 def sentences(text: str) -> list[str]:
@@ -90,6 +90,16 @@ _WIDTHS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x2
 def fold(text: str) -> str:
     """A text for looking up quotes: white space removed, full-width forms made half-width, nothing else."""
     return re.sub(r"\s+", "", text.translate(_WIDTHS))
+
+
+def where(text: str, words: str) -> tuple[int, int] | None:
+    """Where the words stand verbatim in the text (see `fold`) for the first time: start and end; None: nowhere."""
+    kept = [at for at, ch in enumerate(text) if not ch.isspace()]
+    wanted = fold(words)
+    start = fold(text).find(wanted)
+    if not wanted or start < 0:
+        return None
+    return kept[start], kept[start + len(wanted) - 1] + 1
 
 
 _STOPS = re.compile(r"[。！？!?.,，；;：:…、]+")

@@ -17,7 +17,10 @@ from tests.screens import PATIENCE_S, clean, customer, golden, piped
 from tests.test_doctor import healthy
 from tests.wire import Answer, Body, Wire, decide, rejecting, rejecting_trailing_system
 
-COMMANDS = ((), ("chat",), ("personas",), ("doctor",), ("persona",), ("persona", "schema"))
+COMMANDS = (
+    (), ("chat",), ("personas",), ("history",), ("history", "delete"), ("show",), ("progress",), ("doctor",),
+    ("persona",), ("persona", "schema"),
+)  # fmt: skip
 
 
 @pytest.fixture

@@ -625,3 +625,18 @@ def test_a_record_without_calls(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert json.loads(capsys.readouterr().out) == {"graded": 0, "overruled": 0, "calls": []}
     assert evaluation.overruled(offline_calls(tmp_path), "markdown", Texts("en")) == 0
     assert "(–)" in capsys.readouterr().out
+
+
+# --- what is published -----------------------------------------------------------------------------------
+
+SET = ROOT / "evals" / "critic"
+
+
+@pytest.mark.parametrize(("language", "page"), [("en", "figures.md"), ("zh", "figures.zh.md")])
+def test_the_published_figures_are_those_of_the_recorded_replies(tmp_path: Path, language: str, page: str) -> None:
+    published = (SET / page).read_text(encoding="utf-8")
+    for run, more in (("calls", ()), ("adversarial", ("--adversarial",))):
+        words = ("evaluate", "critic", *more, "--replay", str(SET / "runs" / run), "--lang", language)
+        done = piped(*words, env=clean(tmp_path))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.strip() in published, "make figures writes them anew"

@@ -20,6 +20,7 @@ HEAVY = {
     "langgraph",
     "openai",
     "prompt_toolkit",
+    "pygal",
     "rapidfuzz",
     "sqlalchemy",
 }

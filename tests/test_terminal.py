@@ -498,3 +498,38 @@ def test_a_fault_of_ours_in_the_critic_does_not_write_over_the_screen(tmp_path: 
         screen.type("嗯")
         screen.wait("评审暂时用不了，通话照常，这几轮先不评", "/end 结束")
         assert "Traceback" not in screen.text()
+
+
+def test_hints_in_practice_in_both_languages_and_in_the_debrief(tmp_path: Path) -> None:
+    with Screen("chat", customer(tmp_path, "zh"), "--offline", "--lang", "zh", env=clean(tmp_path)) as screen:
+        for typed, told in (
+            ("/提示", "提示：留意刚才流露的重复。"),
+            ("/hint", "提示：就在这句里："),
+            ("／提示", "可能的意思"),
+        ):
+            screen.ready(YOU_ZH)
+            screen.line(typed)
+            screen.wait(told)
+        screen.ready(YOU_ZH)
+        screen.line("/结束")
+        for _ in range(2):
+            screen.ready("？")
+            screen.line("")
+        assert screen.end() == 0
+        screen.wait("用过提示（3 步里用了 3 步）。")
+
+
+def test_an_exam_gives_no_hints_and_the_debrief_says_so(tmp_path: Path) -> None:
+    with Screen("chat", customer(tmp_path), "--offline", "--exam", "--lang", "en", env=clean(tmp_path)) as screen:
+        screen.wait("An exam:")
+        screen.ready(YOU)
+        screen.line("/hint")
+        screen.wait("There are no hints in an exam.")
+        screen.ready(YOU)
+        screen.line("/end")
+        screen.ready(NEED)
+        screen.line("")
+        screen.ready(CUES)
+        screen.line("")
+        assert screen.end() == 0
+        screen.wait("This was an exam: without hints.")

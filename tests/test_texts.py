@@ -108,7 +108,9 @@ def asked() -> Iterator[Asked]:
             plain = all(keyword.arg for keyword in node.keywords)
             given = frozenset(keyword.arg or "" for keyword in node.keywords) if plain else None
             for pattern in patterns(node.args[0]):
-                if name == "report.py" and called == "say":  # a method that puts the part's name before it
+                if (
+                    name in {"report.py", "reading.py", "web.py"} and called == "say"
+                ):  # a method that puts the part's name before it
                     yield Asked(name, rf"report\.{pattern}", given)
                 elif called in {"_say", "say", "texts"} and re.match(rf"({PARTS})\\\.", pattern):
                     yield Asked(name, pattern, given)
