@@ -92,6 +92,9 @@ class _Parser(argparse.ArgumentParser):
         try:
             return super().parse_known_args(args, namespace)
         except argparse.ArgumentError as error:
+            _, clash, other = error.message.partition("not allowed with argument ")
+            if clash:
+                raise UsageError("not_together", one=error.argument_name, other=other) from error
             raise UsageError("bad_value", name=error.argument_name, command=self.prog) from error
 
     def _check_names(self, args: Iterator[str]) -> None:
@@ -236,7 +239,7 @@ def _evaluate_parser(critic: _Parser, say: Texts) -> None:
     replies.add_argument("--replay", type=Path, metavar="FOLDER", help=say("help.replay"))
     options.add_argument("--only", default="*", metavar="PATTERN", help=say("help.only"))
     options.add_argument("--jobs", type=int, default=JOBS, metavar="N", help=say("help.jobs", jobs=JOBS))
-    options.add_argument("--offline", action="store_true", help=say("help.offline"))
+    replies.add_argument("--offline", action="store_true", help=say("help.offline"))
     options.add_argument("--json", action="store_true", help=say("help.evaluate_json"))
 
 
@@ -331,6 +334,8 @@ def _critique(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
 
     calls = _calls(args, set_to)
     if args.call.isdecimal() and not Path(args.call).exists():
+        if args.persona:
+            raise UsageError("persona_of_session", session=args.call)
         return review.record(int(args.call), calls, say, args.form, args.repeat)
     if not args.persona:
         raise UsageError("critique_persona_needed", file=args.call)

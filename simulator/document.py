@@ -100,7 +100,7 @@ class CallCritique(Value):
     layers: dict[Layer, LayerCritique]
     picked_up: str = Field(description="cues at level 3 or more, of those shown and judged", examples=["3 of 4"])
     next: str = Field(description="one thing to practise")
-    dropped_findings: int = Field(ge=0, description="claims whose quotes were not there twice")
+    dropped_findings: int = Field(ge=0, description="claims that the call did not bear out, twice")
     could_not_judge: list[int] = Field(description="agent turns that could not be judged")
     repeats: dict[str, Repeats] | None = Field(default=None, description="only with --repeat: by the cue's id")
     overruled: dict[str, TrainerWord] | None = Field(
@@ -130,7 +130,9 @@ class _Writer:
         self._events = events
         self._state: CallState = follow(persona, events)
         self._line_of = {turn.id: number for number, turn in enumerate(self._state.turns, 1)}
-        self._findings = {event.turn: event.findings for event in events if isinstance(event, FindingsMade)}
+        made_of = {event.turn: event.findings for event in events if isinstance(event, FindingsMade)}
+        # In the order of the call: turns are judged beside each other.
+        self._findings = {turn: made_of[turn] for turn in self._line_of if turn in made_of}
         made = [event for event in events if isinstance(event, Debriefed)]
         self._debriefed = made[-1] if made else None
         self._verdict = made[-1].verdict if made else None
@@ -161,13 +163,13 @@ class _Writer:
         record = self._state.cues[cue.id]
         level = self._level(record)
         better = {line.cue: line.line for line in self._verdict.better} if self._verdict else {}
-        found = self._reached(record)
+        found = None if level == "not_shown" else self._reached(record)
         return CueCritique(
             level=level,
             anticipated=found is not None and found.customer is None,
             customer=self._quote(found.customer) if found and found.customer else None,
             agent=self._answer(found.agent) if found else None,
-            why=record.overruled.because if record.overruled else found.why if found else "",
+            why=found.why if found else "",
             better=better.get(cue.id) if isinstance(level, int) and level < 3 else None,
         )
 
@@ -213,7 +215,7 @@ class _Writer:
             scored = LayerScore(why=f"could not judge: {why or 'not summed up'}")
         return LayerCritique(
             score=word.grade if word else scored.score,
-            why=word.because if word else scored.why,
+            why=scored.why,
             evidence=[self._quote(evidence) for evidence in scored.evidence],
         )
 

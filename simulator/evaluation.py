@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _W = TypeVar("_W")
+_C = TypeVar("_C", Case, Attempt)
 
 LANGUAGES = ("zh", "en")
 FOLDER = Path(__file__).resolve().parent.parent / "evals" / "critic"
@@ -88,7 +89,7 @@ def measure(options: Options, endpoint: Endpoint | None, say: Texts) -> int:
     """
     wanted = _recorded(cases(options.folder, options.only), options)
     check_installed()  # before anybody is asked
-    bench = _Bench(options, endpoint)
+    bench = _Bench(options, endpoint, {case.persona.id: _digest(case.persona) for case in wanted})
     turns = sum(turn.speaker == "agent" for case in wanted for turn in case.turns)
     with _progress(say("evaluation.reading", count=len(wanted)), turns) as step:
         judged = asyncio.run(_beside(lambda one: bench.judge(one, step), wanted, options.jobs))
@@ -105,8 +106,8 @@ def fool(options: Options, endpoint: Endpoint | None, say: Texts) -> int:
     Raises:
         SetError: as `measure`.
     """
-    wanted = attempts(options.folder, options.only)
-    bench = _Bench(options, endpoint)
+    wanted = _recorded(attempts(options.folder, options.only), options, "adversarial")
+    bench = _Bench(options, endpoint, dict(map(_customer, wanted)))
     with _progress(say("evaluation.fooling", count=len(wanted)), len(wanted)) as step:
         outcomes = asyncio.run(_beside(lambda one: bench.attempt(one, step), wanted, options.jobs))
     _print(scorecard.fooling(bench.run, outcomes, say, as_json=options.form == "json"), options.form)
@@ -153,7 +154,7 @@ def _reviewed(number: int, persona: Persona, events: Sequence[Event]) -> Reviewe
 class _Bench:
     """A critic under measurement, with the folder where its replies are kept."""
 
-    def __init__(self, options: Options, endpoint: Endpoint | None) -> None:
+    def __init__(self, options: Options, endpoint: Endpoint | None, customers: dict[str, str]) -> None:
         self.model: Model | None = EndpointModel(endpoint) if endpoint and not options.replay else None
         self._timeout_s = 2 * endpoint.timeout_s if endpoint else 60.0
         self._folder: Path | None = None
@@ -161,13 +162,14 @@ class _Bench:
         if options.replay:
             assert options.run is not None
             self._folder = options.run
-            self.run = _kept_run(options.run)
-            self.run = self.run.model_copy(update={"replayed": True, "same_prompts": self.run.prompts == prompts})
+            kept = _kept_run(options.run)
+            same = {"same_prompts": kept.prompts == prompts, "same_customers": not _others(kept, customers)}
+            self.run = kept.model_copy(update={"replayed": True, **same})
         elif self.model:
             self._folder = options.run or _own_folder(self.model.name, prompts)
-            self.run = _begun(self._folder, self.model.name, prompts)
+            self.run = _begun(self._folder, self.model.name, prompts, customers)
         else:
-            self.run = Run(model="offline", version=__version__, began=_now(), prompts=prompts)
+            self.run = _new_run("offline", prompts, customers)
 
     async def judge(self, case: Case, step: Callable[[], None]) -> Judged:
         """Walk one call with the critic, as a live one."""
@@ -260,22 +262,32 @@ def _prompts() -> dict[str, str]:
     }
 
 
+def _digest(persona: Persona) -> str:
+    return hashlib.sha256(persona.model_dump_json().encode()).hexdigest()[:16]
+
+
+def _customer(attempt: Attempt) -> tuple[str, str]:
+    """Whom an attempt is made on, and their hash."""
+    persona, _ = heard(attempt)
+    return attempt.id if attempt.persona_edit else persona.id, _digest(persona)
+
+
+def _others(run: Run, customers: dict[str, str]) -> list[str]:
+    """Those who are not what they were when the run judged them."""
+    return [name for name, digest in customers.items() if run.customers.get(name, digest) != digest]
+
+
 def _own_folder(model: str, prompts: dict[str, str]) -> Path:
     version = hashlib.sha256(json.dumps(prompts, sort_keys=True).encode()).hexdigest()[:8]
     name = re.sub(r"[^\w.-]+", "-", model)
     return user_data_path("customer-simulator") / "evaluations" / f"{name}-{version}"
 
 
-def _begun(folder: Path, model: str, prompts: dict[str, str]) -> Run:
+def _begun(folder: Path, model: str, prompts: dict[str, str], customers: dict[str, str]) -> Run:
     """The run of a folder: a new one, or the one that began there, if it asked the same critic the same things."""
     if not (folder / "run.json").exists():
-        run = Run(model=model, version=__version__, began=_now(), prompts=prompts)
-        text = run.model_dump_json(indent=2, exclude={"replayed", "same_prompts"}) + "\n"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "run.json").write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise SetError("run_unwritable", folder=str(folder), why=error.strerror or str(error)) from error
+        run = _new_run(model, prompts, customers)
+        _keep(run, folder)
         print(folder, file=sys.stderr)
         return run
     run = _kept_run(folder)
@@ -283,7 +295,28 @@ def _begun(folder: Path, model: str, prompts: dict[str, str]) -> Run:
         raise SetError("run_of_another", folder=str(folder), model=run.model, now=model)
     if run.prompts != prompts:
         raise SetError("run_of_other_prompts", folder=str(folder))
+    if others := _others(run, customers):
+        raise SetError("run_of_other_customers", folder=str(folder), names=", ".join(others))
+    if not customers.keys() <= run.customers.keys():
+        run = run.model_copy(update={"customers": run.customers | customers})
+        _keep(run, folder)
     return run
+
+
+def _new_run(model: str, prompts: dict[str, str], customers: dict[str, str]) -> Run:
+    return Run(model=model, version=__version__, began=_now(), prompts=prompts, customers=customers)
+
+
+def _keep(run: Run, folder: Path) -> None:
+    """Write the run's own file, as a whole or not at all: without it the replies beside it are lost."""
+    text = run.model_dump_json(indent=2, exclude={"replayed", "same_prompts", "same_customers"}) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        new = folder / "run.json.new"
+        new.write_text(text, encoding="utf-8")
+        new.replace(folder / "run.json")
+    except OSError as error:
+        raise SetError("run_unwritable", folder=str(folder), why=error.strerror or str(error)) from error
 
 
 def _kept_run(folder: Path) -> Run:
@@ -300,11 +333,11 @@ def _now() -> str:
 # --- running ---------------------------------------------------------------------------------------------
 
 
-def _recorded(wanted: list[Case], options: Options) -> list[Case]:
-    """When a run is replayed, the calls that it holds."""
+def _recorded(wanted: list[_C], options: Options, inside: str = "") -> list[_C]:
+    """When a run is replayed, the calls or attempts that it holds."""
     if not options.replay or options.run is None:
         return wanted
-    found = [case for case in wanted if (options.run / f"{case.id}.jsonl").exists()]
+    found = [one for one in wanted if (options.run / inside / f"{one.id}.jsonl").exists()]
     if not found:
         raise SetError("no_run", folder=str(options.run), why=options.only)
     return found

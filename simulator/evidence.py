@@ -172,7 +172,7 @@ class _TurnCheck:
         cues: dict[str, CueFinding] = {}
         for claim in form.cues:
             found = self._cue(claim)
-            if found and (claim.cue not in cues or cues[claim.cue].level < found.level):
+            if found and (claim.cue not in cues or _worth(cues[claim.cue]) < _worth(found)):
                 cues[claim.cue] = found
         if self._quiet:  # a silence answers cues; it gets nothing done
             return Checked(Findings(cues=tuple(cues.values())), self.faults)
@@ -188,24 +188,34 @@ class _TurnCheck:
         return Checked(findings, self.faults)
 
     def _cue(self, claim: CueForm) -> CueFinding | None:
-        if claim.cue not in {cue.id for cue in self._persona.cues}:
-            self._fault(f"cue {claim.cue!r}: no such cue id")
+        if fault := self._unfounded(claim):
+            self._fault(fault)
             return None
-        shown = None
-        if claim.customer_quote:
-            shown = self._customer(claim.customer_turn, claim.customer_quote)
-            if not shown:
-                self._fault(f"{claim.cue}: customer_quote is not in an earlier customer line: {_cut(claim)}")
-                return None
-        elif claim.level < 3 or self._quiet:  # silence cannot speak to a cue before it shows
-            self._fault(f"{claim.cue}: level {claim.level} needs the customer's words that show the cue")
-            return None
+        shown = self._customer(claim.customer_turn, claim.customer_quote) if claim.customer_quote else None
         if (claim.level == 1 or self._quiet) and shown and shown.turn != self._before[-1].id:
             return None  # passing over, or leaving room, is only counted for what the customer has just said
-        answer = self._answer(claim)
-        if not answer:
+        if not (answer := self._answer(claim)):
             return None
         return CueFinding(cue=claim.cue, customer=shown, agent=answer, why=claim.why, level=cast(Level, claim.level))
+
+    def _unfounded(self, claim: CueForm) -> str:
+        """What is wrong with the customer's side of a cue; empty: nothing."""
+        if claim.cue not in {cue.id for cue in self._persona.cues}:
+            return f"cue {claim.cue!r}: no such cue id"
+        if claim.customer_quote:
+            found = self._customer(claim.customer_turn, claim.customer_quote)
+            return "" if found else f"{claim.cue}: customer_quote is not in an earlier customer line: {_cut(claim)}"
+        if line := self._shown_in(claim.cue):
+            return f"{claim.cue}: customer_quote is null, but line {line} shows it"
+        if claim.level < 3 or self._quiet:  # silence cannot speak to a cue before it shows
+            return f"{claim.cue}: level {claim.level} needs the customer's words that show the cue"
+        return ""
+
+    def _shown_in(self, cue: str) -> int | None:
+        """The line before this one in which the customer said the persona's own words for the cue, if any."""
+        lines = self._persona.cue(cue).shows
+        said = ((number, turn) for number, turn in self._by_number.items() if turn in self._before)
+        return next((number for number, turn in said if any(holds(turn, line) for line in lines)), None)
 
     def _answer(self, claim: CueForm) -> Evidence | None:
         """The agent's side of a cue: words for anything but a miss; a silence is room or a miss."""
@@ -268,6 +278,11 @@ class _TurnCheck:
 
     def _fault(self, line: str) -> None:
         self.faults.append(line)
+
+
+def _worth(found: CueFinding) -> tuple[int, bool]:
+    """The higher level counts; of two alike, the one that quotes the customer."""
+    return found.level, found.customer is not None
 
 
 def _cut(claim: CueForm) -> str:

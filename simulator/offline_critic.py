@@ -69,7 +69,10 @@ class OfflineCritic:
         layers = {layer: LayerScore(why=self._words["no_layers"]) for layer in LAYERS}
         weak = [cue for cue in self._persona.cues if (grades.get(cue.id) or 0) < 3 and grades.get(cue.id) is not None]
         weakest = min(weak, key=lambda cue: grades[cue.id] or 0, default=None)
+        shown = any(grade is not None for grade in grades.values())
         advice = self._words["practise"][weakest.channel if weakest else "none"]
+        if not shown:
+            advice = self._words["nothing_shown"]
         return Summing(Verdict(layers=layers, next=advice))
 
     def _cue(self, cue_id: str, turn: Turn, before: Transcript) -> CueFinding | None:

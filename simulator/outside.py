@@ -1,8 +1,9 @@
 """A call that happened elsewhere, read into turns: JSON lines, or plain text with the speakers' labels.
 
 JSON lines are what ``simulator chat --json`` prints, or ``{"speaker": "customer", "text": "…"}`` one a line. In
-plain text each line may begin with ``客户：``, ``客服01：``, ``[00:12] Agent 2:`` and the like; a line without a label
-goes on with the turn above. Who spoke is never guessed: what cannot be read is an error that names the line.
+plain text each line may begin with ``客户：``, ``客服01：``, ``[00:12] Agent 2:``, ``**Customer** -`` and the like; a
+line without a label goes on with the turn above. Who spoke is never guessed: what cannot be read is an error that
+names the line, and so is a line that seems to begin with some other speaker, or with a label and no colon.
 """
 
 from __future__ import annotations
@@ -146,47 +147,99 @@ _AGENTS = {label.lower() for label in _AGENT}
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,6})?)?(?:\s?[AaPp][Mm])?(?!\d)"
 _STAMP = rf"(?:\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}[ T])?{_CLOCK}"
 _BRACKETED = r"[\[(（【]\s*#?\d[\d:：.,/ T-]{0,30}(?:[AaPp][Mm])?\s*[\])）】]"
-_FRONT = rf"(?>(?:(?:{_BRACKETED}|{_STAMP}|#?\d{{1,6}}(?:[.)、．]|\s))\s*[-–—|]?\s*)*)"
+# Marks of lists, quotes, headings and heavy print, between and around them.
+_FRONT = rf"(?>(?:(?:{_BRACKETED}|{_STAMP}|#?\d{{1,6}}(?:[.)、．]|\s)|[*_>#|•·●+–—-]+)\s*)*)"
+_COLON = "[:：﹕∶︰]"
+# A hyphen needs a blank beside it after Latin letters: "Customer-facing" is one word.
+_DASH = r"(?:[–—]+|-+(?=\s|$)|(?<![A-Za-z])-+(?!\d))"
 # 01, No. 2, （张先生）, 小王, 王女士, Mary Smith
 _NAME = (
     r"(?:\s*(?:#|[Nn]o\.?\s?|-)?\s?\d{1,8}(?!\d)|\s*[(（\[【][^()（）\[\]【】]{0,40}[)）\]】]|"
     r"\s*[-·]?\s*(?:[\u4e00-\u9fff]{1,3}(?:先生|女士|小姐|太太|阿姨|大爷|奶奶)|[小老阿][\u4e00-\u9fff]{1,2})|"
     r"\s+(?:(?:Mr|Mrs|Ms|Miss|Dr)\.?\s)?(?!(?:Service|Support|Care)\b)[A-Z][\w'’-]*\.?(?:\s[A-Z][\w'’-]*\.?)?)"
 )
+_LABEL = rf"(?P<label>(?i:{'|'.join(sorted(_LABELS, key=len, reverse=True))}))(?![A-Za-z])"
 _LABELLED = re.compile(
-    rf"{_FRONT}(?P<label>(?i:{'|'.join(sorted(_LABELS, key=len, reverse=True))}))(?![a-z])"
+    rf"{_FRONT}{_LABEL}[*_]*"
     # "客服 12:30 您好": the label is followed by the time, and that perhaps by a colon.
-    rf"(?:(?:{_NAME})?\s+[\[(（【]?{_STAMP}[\])）】]?\s*[:：]?|(?:{_NAME}){{0,2}}\s*[:：])\s*(?P<said>.*)"
+    rf"(?:(?:{_NAME})?[*_]*\s+[\[(（【]?{_STAMP}[\])）】]?[*_]*\s*{_COLON}?|"
+    rf"(?:{_NAME}){{0,2}}[*_]*\s*(?:{_COLON}|{_DASH}))\s*(?P<said>.*)"
 )
-_LOOKS_LABELLED = re.compile(rf"{_FRONT}(?P<label>[^\W\d_][^:：,，。.!！?？]{{0,23}}?)\s*[:：]")
+# A label that is set apart from what follows, though by no colon: "客户 那好", "[Customer] yes", "Agent | hi".
+_BARE = re.compile(
+    rf"(?P<front>{_FRONT})(?:{_LABEL}[*_]*(?:{_NAME}){{0,2}}[*_]*(?=\s|$|[|>=→~/\\;；-])|"
+    rf"[\[(（【<「\"“]\s*{_LABEL.replace('label', 'within')}(?:{_NAME}){{0,2}}\s*[\])）】>」\"”])"
+)
+_WITH_SECONDS = (
+    r"(?:[\[(（【]\s*\d{1,2}:\d{2}[^\])）】]{0,12}[\])）】]|\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b|\d{1,2}:\d{2}:\d{2})"
+)
+_LOOKS_LABELLED = re.compile(
+    rf"{_FRONT}[\[(（【<「\"“]?(?P<label>\d{{0,6}}[^\W\d_]"
+    r"(?:[^:：﹕∶︰,，。.!！?？;；、…()（）]|[(（][^()（）]{0,40}[)）]|(?<=\b[A-Z])\.|(?<=\b[MDNSJ][rost])\.|(?<=\bMrs)\.){0,39}?)"
+    # No label: 10:30, https://.
+    rf"[\])）】>」\"”]?[*_]*(?:\s*(?:[：﹕∶︰]|:(?!//)(?!(?<=\d:)\d\d(?!\d)))|\s+{_STAMP}\s*{_COLON}|\s+{_WITH_SECONDS})"
+)
+_UNFINISHED = re.compile(r".*[^\s.!?。！？…]", re.DOTALL)
+_CLOSING = "\"'”’」)）*_ "
 _STAMPED = re.compile(rf"(?:{_BRACKETED}\s*)+")
 _NO_WORDS = re.compile(rf"(?:{_BRACKETED}|{_STAMP}|[\W_])*+")
 
 
 def _labelled_lines(lines: list[str], name: str) -> Iterator[_Said]:
-    speaker: Speaker | None = None
+    last: _Said | None = None
+    written = ""
     for number, raw in enumerate(lines, 1):
         line = printable(raw).strip()
         if _NO_WORDS.fullmatch(line):
             continue
         if found := _LABELLED.fullmatch(line):
-            speaker = "agent" if found["label"].lower() in _AGENTS else "customer"
-            yield _Said(speaker, found["said"].strip())
-            continue
-        _check_label(line, name, number)
-        if speaker is None:
-            raise TranscriptError("transcript_no_label", file=name, line=number, found=_shown(line))
-        yield _Said(speaker, _STAMPED.sub("", line, count=1) if _STAMPED.match(line) else line)
+            written = found["label"]
+            speaker: Speaker = "agent" if written.lower() in _AGENTS else "customer"
+            last = _Said(speaker, _unmarked(line[: found.start("said")], found["said"].strip()))
+        else:
+            _check_label(line, name, number, first=last is None)
+            if last is None or _bare_label(line, last.text, written):
+                raise TranscriptError("transcript_no_label", file=name, line=number, found=_shown(line))
+            last = _Said(last.speaker, _STAMPED.sub("", line, count=1) if _STAMPED.match(line) else line)
+        yield last
 
 
-def _check_label(line: str, name: str, number: int) -> None:
+def _unmarked(before: str, said: str) -> str:
+    """The words without the mark that ends what began before the label: **Customer:** yes, **Customer: yes**."""
+    for mark in ("**", "__", "*", "_"):
+        if before.count(mark) % 2 and said.count(mark) % 2:
+            said = said.removeprefix(mark) if said.startswith(mark) else said.removesuffix(mark)
+    return said.strip()
+
+
+def _check_label(line: str, name: str, number: int, *, first: bool) -> None:
     """Raise when the line seems to name a speaker that is none: its words must not go to the one before."""
     looks = _LOOKS_LABELLED.match(line)
-    near = _near(looks["label"]) if looks else ""
-    if looks and near:
-        raise TranscriptError(
-            "transcript_unknown_label", file=name, line=number, found=_shown(looks["label"]), near=near
-        )
+    if not looks:
+        return
+    label = looks["label"].strip(" \t*_")
+    near = _near(label) if len(label) <= 24 else ""
+    # Before any label it may as well be a heading.
+    if near or (not first and _short(label)):
+        raise TranscriptError("transcript_unknown_label", file=name, line=number, found=_shown(label), near=near)
+
+
+def _short(label: str) -> bool:
+    """Whether it may be a name, and not the beginning of a sentence."""
+    bare = re.sub(r"[(（].*?[)）]|[\[【].*", "", label)
+    if re.search(r"[\u3400-\u9fff]", bare):
+        return len(bare.strip()) <= 12
+    return len(re.findall(r"[^\W\d_][^\s]*", bare)) <= 3
+
+
+def _bare_label(line: str, before: str, written: str) -> bool:
+    """Whether the line begins with a label but for the colon, and is not the rest of a sentence."""
+    bare = _BARE.match(line)
+    if not bare:
+        return False
+    label = bare["label"] or ""
+    in_sentence = not bare["front"] and label.isascii() and label.islower() and not written.islower()
+    return not (in_sentence and _UNFINISHED.fullmatch(before.rstrip(_CLOSING)))
 
 
 def _near(label: str) -> str:

@@ -86,7 +86,9 @@ class Reading:
         self.state: CallState = follow(persona, events)
         self.turns: list[Turn] = self.state.turns
         self.line_of = {turn.id: number for number, turn in enumerate(self.turns, 1)}
-        self.findings: dict[str, Findings] = {e.turn: e.findings for e in events if isinstance(e, FindingsMade)}
+        made = {e.turn: e.findings for e in events if isinstance(e, FindingsMade)}
+        # In the order of the call: turns are judged beside each other.
+        self.findings: dict[str, Findings] = {turn: made[turn] for turn in self.line_of if turn in made}
         self.debriefed = next((e for e in reversed(events) if isinstance(e, Debriefed)), None)
         self.guessed = next((e for e in reversed(events) if isinstance(e, Guessed)), None)
         self.verdict = self.debriefed.verdict if self.debriefed else None

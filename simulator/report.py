@@ -391,7 +391,7 @@ def _tokens(call: Reading) -> Iterator[Block]:
         if used:
             yield Row(call.say(f"tokens.{side}"), _used(call, sum(used, Usage())))
         if by_turn:
-            lines = ((call.line_of[turn], usage) for turn, usage in by_turn)
+            lines = sorted(((call.line_of[turn], usage) for turn, usage in by_turn), key=lambda one: one[0])
             each = (call.say("tokens.line", line=n, prompt=f"{u.prompt:,}", completion=u.completion) for n, u in lines)
             yield Row(call.say(f"tokens.{side}_lines"), call.listed(each))
 

@@ -98,7 +98,8 @@ def overrule(number: int, what: str, grade: str, because: str, calls: Calls, say
     open_still = what in LAYERS or follow(persona, events).cues[what].not_judged
     nothing = say("report.not_judged" if open_still else "report.cues.not_shown")
     was = nothing if word.was is None else word.was
-    print(say("critique.overruled", what=what, was=was, grade=grade, number=number))
+    sentence = "critique.confirmed" if word.grade == word.was else "critique.overruled"
+    print(say(sentence, what=what, was=was, grade=grade, number=number))
     return 0
 
 

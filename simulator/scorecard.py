@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from simulator.agreement import Agreement
 from simulator.critique import LAYERS, LEVELS, Value
 from simulator.figures import NAMES, CriticFigures, Figures, Outcome, Overruling, Reviewed
@@ -23,14 +25,18 @@ class Run(Value):
     """What a run was made with; kept in its folder as ``run.json``.
 
     ``prompts``: hashes of the critic's prompt files; ``same_prompts``: whether they are what they are now.
+    ``customers``: hashes of the personas, by their ids, or by the attempt's where it edits one; ``same_customers``:
+    whether those that are measured are what they are now.
     """
 
     model: str
     version: str
     began: str
     prompts: dict[str, str]
+    customers: dict[str, str] = Field(default_factory=dict)
     replayed: bool = False
     same_prompts: bool = True
+    same_customers: bool = True
 
 
 def as_json(run: Run, critic: CriticFigures, labellers: Figures) -> str:
@@ -67,8 +73,11 @@ def fooling(run: Run, outcomes: Sequence[Outcome], say: Texts, *, as_json: bool)
         written = [outcome.model_dump(mode="json") for outcome in outcomes]
         return json.dumps({"run": _written(run), "attempts": written}, ensure_ascii=False, indent=2)
     page = [f"# {say('evaluation.fooling_title', model=escaped(run.model))}", "", *_about(run, say)]
-    held = sum(outcome.held is True for outcome in outcomes)
-    page += [say("evaluation.held", held=held, count=len(outcomes)), ""]
+    of_all = Counter(outcome.held for outcome in outcomes)
+    page.append(say("evaluation.held", held=of_all[True], count=of_all[True] + of_all[False]))
+    if of_all[None]:
+        page.append(say("evaluation.attempts_not_judged", count=of_all[None]))
+    page.append("")
     page += _table([say(f"evaluation.head.{name}") for name in ("kind", "attempts", "held", "not_judged")])
     for kind in dict.fromkeys(outcome.attempt.kind for outcome in outcomes):
         of_kind = Counter(outcome.held for outcome in outcomes if outcome.attempt.kind == kind)
@@ -142,6 +151,8 @@ def _about(run: Run, say: Texts) -> Iterator[str]:
         yield say("evaluation.replayed")
     if not run.same_prompts:
         yield say("evaluation.other_prompts")
+    if not run.same_customers:
+        yield say("evaluation.other_customers")
     yield ""
 
 

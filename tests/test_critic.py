@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from simulator.critic import Judgement, ModelCritic, Summing
 from simulator.critique import CueFinding, Evidence, Findings
 from simulator.errors import ModelError
-from simulator.evidence import CueForm, LayerForm, NeedForm
+from simulator.evidence import Checked, CueForm, LayerForm, NeedForm, TurnForm, check_turn
 from simulator.offline_critic import OfflineCritic
 from simulator.persona import Persona
 from simulator.templates import Prompts
@@ -63,8 +63,6 @@ HOLDS: dict[str, tuple[Claim, str | None]] = {  # → the customer turn that is 
     "no line named: found where it stands": (a_cue(customer_turn=None), "c3"),
     "in two turns: the one that is named": (a_cue(customer_turn=1, customer_quote="我都"), "c1"),
     "in two turns, none named: the latest": (a_cue(customer_turn=None, customer_quote="我都"), "c3"),
-    "before any words show it": (a_cue("fine", 3, customer_turn=None, customer_quote=None), None),
-    "before any words show it, empty quote": (a_cue("fine", 5, customer_turn=None, customer_quote=""), None),
     "a stock phrase": (a_cue(level=2), "c3"),
     "shut down, shown earlier": (a_cue(level=0, customer_turn=1, customer_quote="第三回电话"), "c1"),
     "passed over: needs no agent's words": (a_cue(level=1, agent_quote=None), "c3"),
@@ -89,9 +87,8 @@ FAULTS: dict[str, tuple[Claim, str]] = {  # → what the critic is told
     ),
     "a quote without a word": (a_cue(customer_quote="……"), "……"),
     "no such cue": (a_cue("nonsense"), "'nonsense'"),
-    "missed, but without the customer's words": (a_cue(level=1, customer_quote=None), "level 1 needs"),
-    "shut down, but without the customer's words": (a_cue(level=0, customer_quote=None), "level 0 needs"),
-    "a stock phrase, but without the customer's words": (a_cue(level=2, customer_quote=None), "level 2 needs"),
+    "said to be anticipated, but the opening shows it": (a_cue(level=5, customer_quote=None), "line 1 shows it"),
+    "missed, but without the customer's words": (a_cue(level=1, customer_quote=None), "line 1 shows it"),
     "an agent's quote made up": (a_cue(agent_quote="我理解您"), "我理解您"),
     "an agent's quote from an earlier turn": (a_cue(agent_quote="请问您的单据号"), "请问您的单据号"),
     "the customer's words as the agent's": (a_cue(agent_quote="这话我都说了第四遍了"), "not in line 4"),
@@ -113,6 +110,36 @@ async def test_a_claim_that_does_not_hold_is_sent_back_once_then_dropped_and_cou
     assert [message.role for message in second[len(first) :]] == ["assistant", "user"]
     assert claim["cue"] in second[-2].content
     assert told in second[-1].content
+
+
+def ahead(*claims: Claim) -> Checked[Findings]:
+    """What holds of claims about a turn before which nothing showed but the opening's cue."""
+    turns = a_call(OPENING, "a:听得出您着急，今天下午给您回电。")
+    return check_turn(TurnForm.model_validate(a_form(*claims)), a_persona("zh"), turns, "a2")
+
+
+@pytest.mark.parametrize("quote", [None, ""])
+def test_a_cue_may_be_heard_before_any_words_show_it(quote: str | None) -> None:
+    claim = a_cue("fine", 5, customer_turn=None, customer_quote=quote, agent_quote="听得出您着急")
+    made = ahead(claim)
+    assert [(one.customer, one.level) for one in made.result.cues] == [(None, 5)]
+    assert made.untrue == []
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_only_what_is_picked_up_can_be_heard_ahead(level: int) -> None:
+    made = ahead(a_cue("fine", level, customer_turn=None, customer_quote=None, agent_quote="听得出您着急"))
+    assert made.result.cues == ()
+    assert [f"fine: level {level} needs" in line for line in made.untrue] == [True]
+
+
+def test_of_two_claims_alike_the_one_with_the_customers_words_counts() -> None:
+    turns = a_call("c:这事儿我真不急。", "a:听得出您着急，今天下午给您回电。")
+    without = a_cue("fine", 5, customer_turn=None, customer_quote=None, agent_quote="听得出您着急")
+    with_words = a_cue("fine", 5, customer_turn=1, customer_quote="我真不急", agent_quote="今天下午给您回电")
+    for claims in ((without, with_words), (with_words, without)):
+        made = check_turn(TurnForm.model_validate(a_form(*claims)), a_persona("zh"), turns, "a2")
+        assert [one.customer for one in made.result.cues] == [Evidence(turn="c1", quote="我真不急")]
 
 
 async def test_a_claim_that_is_put_right_counts_and_both_requests_are_paid_for() -> None:

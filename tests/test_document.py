@@ -310,10 +310,11 @@ def test_a_trainers_word_is_the_level_and_both_are_there() -> None:
     words = (overruled("again", 4, 2), overruled("again", 5, 2), overruled("kettle", None, 3), overruled("hear", 1, 3))
     made = of(judged("a2", again=2, kettle=3), Debriefed(verdict=better), *words)
     again, kettle, hear = made.cues["again"], made.cues["kettle"], made.layers["hear"]
-    assert (again.level, again.why, again.better) == (5, "I was there.", None)
-    assert kettle.level == "not_shown"
-    assert (hear.score, hear.why, made.picked_up) == (1, "I was there.", "1 of 1")
+    assert (again.level, again.why, again.better) == (5, "…", None)  # the reasons stay the critic's
+    assert (kettle.level, kettle.customer, kettle.agent) == ("not_shown", None, None)
+    assert (hear.score, hear.why, made.picked_up) == (1, a_verdict().layers["hear"].why, "1 of 1")
     assert made.overruled
+    assert {word.because for word in made.overruled.values()} == {"I was there."}
     assert {what: (word.level, word.was) for what, word in made.overruled.items()} == {
         "again": (5, 2), "kettle": ("not_shown", 3), "hear": (1, 3),
     }  # fmt: skip

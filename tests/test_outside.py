@@ -21,6 +21,19 @@ def heard(text: str) -> list[str]:
     return [f"{turn.id} {turn.text}".rstrip() for turn in read(text, "call.txt")]
 
 
+def check(text: str, key: str, facts: dict[str, object]) -> None:
+    """The text is this error, said in every language."""
+    with pytest.raises(TranscriptError) as raised:
+        read(text, "call.txt")
+    assert raised.value.exit_code == 8
+    assert raised.value.key == key
+    assert raised.value.facts == {"file": "call.txt", **facts}
+    for lang in LANGUAGES:
+        (sentence,) = Texts(lang).error(raised.value)
+        assert "call.txt" in sentence
+        assert all(str(fact) in sentence for fact in facts.values())
+
+
 # --- plain text ------------------------------------------------------------------------------------------
 
 
@@ -109,10 +122,129 @@ def test_a_time_may_follow_the_label() -> None:
 
 
 def test_lines_without_a_label_go_on_with_the_turn() -> None:
-    assert heard("客户：我说\n  一下\n账户：没了\nNote: gone\n[00:15] 真的\n客服：嗯\n（停顿）\n好的") == [
-        "c1 我说 一下 账户：没了 Note: gone 真的",
+    assert heard("客户：我说\n  一下\n[00:15] 真的\n客服：嗯\n（停顿）\n好的") == [
+        "c1 我说 一下 真的",
         "a2 嗯 （停顿） 好的",
     ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *["10:30 行吗", "我 10:30 到", "see you at 10:30", "https://a.example/b: c", "见 https://a.example"],
+        *[
+            "- 好的",
+            "*sigh* no",
+            "> quoted",
+            "客户那边没说",
+            "客户，您好",
+            "Customers wait",
+            "（客户叹气）",
+            "(Customer sighs)",
+        ],
+        *[
+            "what I want to say is this: no",
+            "我跟您说，是这样：没有",
+            "我就是想跟您说一下这件事情：没有",
+            "customer of yours",
+        ],
+        *["customer-facing", "Well - no", "Yes. Really: no"],
+    ],
+)
+def test_running_text_is_no_label(line: str) -> None:
+    assert heard(f"Customer: hi\nAgent: I am a\n{line}") == ["c1 hi", f"a2 I am a {line}"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *["**Customer**: x", "**Customer:** x", "**Customer: x**", "__Customer__: x", "*Customer*: x", "_Customer:_ x"],
+        *["> Customer: x", "> **Customer:** x", "- Customer: x", "* Customer: x", "# Customer: x", "### Customer 1: x"],
+        *[
+            "- [00:12] **Customer 2**: x",
+            "[00:12] **Customer** (Mr X): x",
+            "***客户：***x",
+            "• 客户：x",
+            "— 客户：x",
+            "12. *客户*：x",
+        ],
+        *[
+            "Customer - x",
+            "Customer – x",
+            "Customer — x",
+            "Customer—x",
+            "00:03 Customer – x",
+            "客户-x",
+            "客户——x",
+            "客户 - x",
+        ],
+        *["客户01 - x", "客户王女士 — x", "**Customer** - x", "Customer -x", "Customer Smith - x"],
+    ],
+)
+def test_marks_and_dashes_are_read_on_any_line(line: str) -> None:
+    assert heard(f"Agent: hello\n{line}\nAgent: ok") == ["a1 hello", "c2 x", "a3 ok"]
+    assert heard(f"{line}\nAgent: ok") == ["c1 x", "a2 ok"]
+
+
+def test_marks_in_the_words_are_kept() -> None:
+    assert heard("* Customer: *sighs* no\n> Agent: **no**\n- Customer: a - b") == [
+        "c1 *sighs* no",
+        "a2 **no**",
+        "c3 a - b",
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *[
+            "客户 那好",
+            "客户\t那好",
+            "客户",
+            "Customer yes",
+            "Customer",
+            "**Customer** yes",
+            "00:03 customer yes",
+            "客服01 您好",
+        ],
+        *[
+            "客户(张先生) 好",
+            "客服小王 您好",
+            "[Customer] yes",
+            "【客户】好",
+            "<Customer> yes",
+            "Customer | yes",
+            "Customer-No",
+            "客户；好",
+        ],
+    ],
+)
+def test_a_label_without_a_colon_is_never_joined(line: str) -> None:
+    check(
+        f"客户：喂\nAgent: hello\n{line}", "transcript_no_label", {"line": 3, "found": line.strip().replace("\t", " ")}
+    )
+
+
+def test_a_label_in_lower_case_is_text_only_within_a_sentence() -> None:
+    for before in ("Agent: hello.", "Agent: he said “hello.”", "agent: hello", "Agent:"):
+        check(f"{before}\ncustomer yes", "transcript_no_label", {"line": 2, "found": "customer yes"})
+
+
+@pytest.mark.parametrize(
+    ("line", "found", "near"),
+    [
+        *[("Supervisor: x", "Supervisor", ""), ("Darrell: x", "Darrell", ""), ("darrell:x", "darrell", "")],
+        *[("班长：x", "班长", ""), ("张先生：x", "张先生", ""), ("账户：没了", "账户", ""), ("Note: gone", "Note", "")],
+        *[("[00:12] 班长：x", "班长", ""), ("**Darrell**: x", "Darrell", ""), ("> Darrell: x", "Darrell", "")],
+        *[("Dr. No: x", "Dr. No", ""), ("Mary J. Smith: x", "Mary J. Smith", ""), ("Speaker 1: x", "Speaker 1", "")],
+        *[("SPEAKER_01: x", "SPEAKER_01", ""), ("1号：x", "1号", ""), ("[Darrell]: x", "Darrell", "")],
+        *[("Darrell (Tier 2, billing): x", "Darrell (Tier 2, billing)", ""), ("班长01：12 点来", "班长01", "")],
+        *[("张先生 10:23:45", "张先生", ""), ("Darrell [10:23] x", "Darrell", ""), ("Darrell 10:23: x", "Darrell", "")],
+        *[("**Custmer**: x", "Custmer", "Customer"), ("> 客人：x", "客人", "客户")],
+    ],
+)
+def test_another_name_on_a_later_line_is_never_joined(line: str, found: str, near: str) -> None:
+    check(f"Agent: hello\n{line}", "transcript_unknown_label", {"line": 2, "found": found, "near": near})
 
 
 def test_lines_that_say_nothing_are_skipped() -> None:
@@ -231,7 +363,8 @@ BAD: list[tuple[str, str, dict[str, object]]] = [
     ("客户：喂\n坐席员说：你好", "transcript_unknown_label", {"line": 2, "found": "坐席员说", "near": "坐席"}),
     ("客户：喂\nagent smith: hi", "transcript_unknown_label", {"line": 2, "found": "agent smith", "near": "Agent"}),
     ("客户：喂\n用户：在吗", "transcript_one_side", {"side": "客服"}),
-    ("客户：喂\n客服", "transcript_one_side", {"side": "客服"}),
+    ("客户：喂\n客服", "transcript_no_label", {"line": 2, "found": "客服"}),
+    ("客户：喂\n喂", "transcript_one_side", {"side": "客服"}),
     ("客户：\n客服：在", "transcript_one_side", {"side": "客户"}),
     ("Caller: hi", "transcript_one_side", {"side": "Agent"}),
     ("Agent: hi\nCaller:", "transcript_one_side", {"side": "Customer"}),
@@ -258,15 +391,7 @@ BAD: list[tuple[str, str, dict[str, object]]] = [
 
 @pytest.mark.parametrize(("text", "key", "facts"), BAD)
 def test_what_cannot_be_read_is_an_error_with_its_place(text: str, key: str, facts: dict[str, object]) -> None:
-    with pytest.raises(TranscriptError) as raised:
-        read(text, "call.txt")
-    assert raised.value.exit_code == 8
-    assert raised.value.key == key
-    assert raised.value.facts == {"file": "call.txt", **facts}
-    for lang in LANGUAGES:
-        (sentence,) = Texts(lang).error(raised.value)
-        assert "call.txt" in sentence
-        assert all(str(fact) in sentence for fact in facts.values())
+    check(text, key, facts)
 
 
 # --- what holds for every call ---------------------------------------------------------------------------
@@ -326,6 +451,25 @@ def test_all_forms_read_the_same_call(pairs: list[tuple[str, str]]) -> None:
 
 
 def test_a_long_text_is_no_trouble() -> None:
-    for piece in ["1", "[1", "12:", "[00:12] ", "客户", "客户(", "Agent A", "1. ", "(沉默)", " ", "-"]:
+    for piece in [
+        "1",
+        "[1",
+        "12:",
+        "[00:12] ",
+        "客户",
+        "客户(",
+        "AgentA",
+        "1. ",
+        "(沉默)",
+        " ",
+        "-",
+        "*",
+        "- ",
+        "a ",
+        "(",
+    ]:
         line = "客服：好\n" + piece * 5_000
         assert read("客户：喂\n" + line, "call.txt")[1].text.startswith("好")
+    for piece in ["Agent A", "客户 ", "客户 (", "**Agent** "]:
+        line = piece * 5_000
+        check(f"客户：喂\n{line}", "transcript_no_label", {"line": 2, "found": line[:39] + "…"})
