@@ -85,14 +85,10 @@ async def ten_turns(persona: Persona) -> tuple[ScriptedModel, ScriptedModel]:
 
 
 @pytest.mark.parametrize("file", [pytest.param(file, id=file.stem) for file in personas.files()])
-async def test_a_ten_turn_call_sends_little_twice(file: Path) -> None:
+async def test_a_ten_turn_call_sends_little_twice_also_where_the_form_must_be_told_in_words(file: Path) -> None:
     speaks, judges = await ten_turns(personas.load(file))
-    assert new_tokens(speaks.requests) + new_tokens(judges.requests) <= GOAL
-
-
-@pytest.mark.parametrize("file", [pytest.param(file, id=file.stem) for file in personas.files()])
-async def test_also_where_the_form_must_be_told_in_words(file: Path) -> None:
-    speaks, judges = await ten_turns(personas.load(file))
+    customer = new_tokens(speaks.requests)
+    assert customer + new_tokens(judges.requests) <= GOAL
     *turns, call = judges.requests
     told = [with_schema(request, TurnForm) for request in turns] + [with_schema(call, CallForm)]
-    assert new_tokens(speaks.requests) + new_tokens(told) <= GOAL
+    assert customer + new_tokens(told) <= GOAL
