@@ -30,7 +30,7 @@ chat: .venv/.run
 	@$(BIN)/simulator chat $(ARGS)
 
 test: lint types
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: .venv/.dev
 	@$(BIN)/python -m ruff check
