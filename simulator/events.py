@@ -6,14 +6,14 @@ later edit of a persona, a prompt or a rule changes a session of the past.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from simulator.critique import Findings, Usage, Verdict
-from simulator.transcript import Transcript, Turn
+from simulator.transcript import Transcript, Turn, is_quiet, quiet_run
 
 Engine = Literal["model", "offline"]
 Ending = Literal["agent_ended", "hung_up", "goodbye", "turn_limit"]
@@ -220,3 +220,29 @@ def started(events: Sequence[Event]) -> Started:
 def ended(events: Sequence[Event]) -> Ended | None:
     """The event that ended the call, if it is over."""
     return next((event for event in events if isinstance(event, Ended)), None)
+
+
+def due(events: Sequence[Event]) -> Iterator[tuple[Turn, list[Turn]]]:
+    """Agent turns that the critic is to judge and has not judged, each with the turns up to where it reads.
+
+    What the agent said is due at once; a silence when the customer's next words show what it did, and only the first
+    in a row. What they say before the customer has spoken answers nothing.
+    """
+    judged = {event.turn for event in events if isinstance(event, FindingsMade)}
+    turns = transcript(events)
+    for number, turn in enumerate(turns, 1):
+        spoken_to = any(one.speaker == "customer" for one in turns[:number])
+        if turn.speaker != "agent" or turn.id in judged or not spoken_to:
+            continue
+        reach = number
+        if is_quiet(turn):
+            reach = number + 1
+            if reach > len(turns) or quiet_run(turns[:number]) > 1:
+                continue
+        yield turn, turns[:reach]
+
+
+def summed_up(events: Sequence[Event]) -> bool:
+    """Whether the call as a whole was judged."""
+    made = [event for event in events if isinstance(event, Debriefed)]
+    return bool(made) and made[-1].verdict is not None

@@ -23,10 +23,10 @@ from simulator.events import (
     HintGiven,
     Overruled,
     Repeated,
+    due,
     started,
 )
 from simulator.page import Row
-from simulator.session import due
 from simulator.transcript import Turn, is_quiet
 
 if TYPE_CHECKING:

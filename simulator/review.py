@@ -21,11 +21,11 @@ from simulator.card import screen
 from simulator.critique import LAYERS
 from simulator.director import follow
 from simulator.errors import ModelError, TranscriptError, UsageError
-from simulator.events import Debriefed, Event, Overruled
+from simulator.events import Debriefed, Event, Overruled, due, summed_up
 from simulator.mask import mask
 from simulator.outside import read
 from simulator.persona import Persona
-from simulator.session import Session, due, summed_up
+from simulator.session import Session
 from simulator.transcript import Transcript, Turn, printable
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -31,13 +31,15 @@ from simulator.events import (
     HintGiven,
     Repeated,
     Started,
+    due,
     ended,
     started,
+    summed_up,
     transcript,
 )
 from simulator.hints import next_hint
 from simulator.persona import Persona
-from simulator.transcript import Turn, echoes, is_quiet, printable, quiet_run
+from simulator.transcript import Turn, echoes, printable
 
 ATTEMPTS = 3
 """How often the customer's words are asked for when an answer that began had to be thrown away."""
@@ -322,32 +324,6 @@ class Session:
 
     def _new_turn(self, speaker: str) -> str:
         return f"{speaker}{len(self.turns) + 1}"
-
-
-def due(events: Sequence[Event]) -> Iterator[tuple[Turn, list[Turn]]]:
-    """Agent turns that the critic is to judge and has not judged, each with the turns up to where it reads.
-
-    What the agent said is due at once; a silence when the customer's next words show what it did, and only the first
-    in a row. What they say before the customer has spoken answers nothing.
-    """
-    judged = {event.turn for event in events if isinstance(event, FindingsMade)}
-    turns = transcript(events)
-    for number, turn in enumerate(turns, 1):
-        spoken_to = any(one.speaker == "customer" for one in turns[:number])
-        if turn.speaker != "agent" or turn.id in judged or not spoken_to:
-            continue
-        reach = number
-        if is_quiet(turn):
-            reach = number + 1
-            if reach > len(turns) or quiet_run(turns[:number]) > 1:
-                continue
-        yield turn, turns[:reach]
-
-
-def summed_up(events: Sequence[Event]) -> bool:
-    """Whether the call as a whole was judged."""
-    made = [event for event in events if isinstance(event, Debriefed)]
-    return bool(made) and made[-1].verdict is not None
 
 
 def _grade(record: CueRecord) -> Grade:
