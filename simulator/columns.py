@@ -19,8 +19,9 @@ from simulator.errors import Problem
 from simulator.persona import LADDER_STEPS, Path_
 from simulator.resources import texts_file
 
-Kind = Literal["text", "list", "ears", "id", "owner", "number", "language", "channel", "answer"]
-"""``list``: one entry a line; ``ears``: the same, the parts of an entry joined by ``+``; ``owner``: whose it is."""
+Kind = Literal["text", "list", "ears", "id", "part", "owner", "number", "language", "channel", "answer"]
+"""``list``: one entry a line; ``ears``: the same, the parts of an entry joined by ``+``; ``part``: the id of a cue or
+worry; ``owner``: whose it is."""
 SHEETS = ("customers", "cues", "worries")
 
 
@@ -96,7 +97,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     ),
     "cues": (
         Column(OWNER, "owner"),
-        Column(("id",), "id"),
+        Column(("id",), "part"),
         Column(("channel",), "channel"),
         Column(("shows",), "list"),
         Column(("when",), optional=True),
@@ -109,7 +110,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     ),
     "worries": (
         Column(OWNER, "owner"),
-        Column(("id",), "id"),
+        Column(("id",), "part"),
         Column(("worry",)),
         Column(("eased_by",)),
         Column(("heard_if",), "ears", optional=True),
@@ -196,7 +197,7 @@ def meaning(column: Column, text: str, language: str) -> object:
             return _number(column, text)
         case "owner":
             return unicodedata.normalize("NFKC", text)
-        case "id" | "language":
+        case "id" | "part" | "language":
             return _id(column, unicodedata.normalize("NFKC", text))
         case "channel" | "answer":
             return _choice(column, text, language)
@@ -211,13 +212,22 @@ def _number(column: Column, text: str) -> int | Problem:
     return number - 1 if column.path == _START else number
 
 
-_ID = {"id": r"[a-z0-9][a-z0-9-]*", "language": r"[a-z]{2,3}(-[A-Za-z0-9]+)*"}
+_IDS: Mapping[Kind, tuple[str, str]] = {
+    "id": (r"[a-z0-9][a-z0-9-]*", "sheet_id"),
+    "part": (r"[a-z][a-z0-9-]*", "sheet_part"),
+    "language": (r"[a-z]{2,3}(-[A-Za-z0-9]+)*", "sheet_language"),
+}
+"""What the schema takes, and the problem with anything else: its own would show people the pattern."""
+
+
+def pattern(column: Column) -> str:
+    """What an id or a language tag must match as a whole."""
+    return _IDS[column.kind][0]
 
 
 def _id(column: Column, text: str) -> str | Problem:
-    if re.fullmatch(_ID[column.kind], text):
-        return text
-    return Problem("sheet_id" if column.kind == "id" else "sheet_language", facts={"found": _short(text)})
+    problem = _IDS[column.kind][1]
+    return text if re.fullmatch(pattern(column), text) else Problem(problem, facts={"found": _short(text)})
 
 
 def _choice(column: Column, text: str, language: str) -> object:

@@ -169,6 +169,7 @@ class _Reader:
                 row.places[column.path] = at
                 self._put(sheet, row, column, cells.get(at, Cell()), at)
             for at in sorted(cells.keys() - self._headings[sheet].keys()):
+                self._headings[sheet][at] = ""  # once is enough
                 self._report(sheet, Problem("sheet_no_heading", line=number, column=at))
             yield row
 

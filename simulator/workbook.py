@@ -158,7 +158,7 @@ def _spread(rows: dict[int, dict[int, Cell]], merged: Any) -> None:
 _FILLABLE = 1000
 """Rows that have drop-downs and help."""
 _WIDTHS: Mapping[Kind, int] = {
-    "id": 20, "owner": 20, "language": 10, "number": 10, "channel": 14, "answer": 12,
+    "id": 20, "part": 20, "owner": 20, "language": 10, "number": 10, "channel": 14, "answer": 12,
     "text": 36, "list": 44, "ears": 32,
 }  # fmt: skip
 _SHORT = {"name": 14, "mood": 16, "clock": 18, "title": 24}

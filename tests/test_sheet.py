@@ -66,6 +66,8 @@ def test_every_field_has_its_column_and_no_other(name: str) -> None:
             low, high = one["minimum"] + shift.get(path, 0), one["maximum"] + shift.get(path, 0)
             assert (there[path].low, there[path].high) == (low, high)
         assert (one.get("type") == "array") == (there[path].kind in {"list", "ears"})
+        if "pattern" in one:
+            assert one["pattern"] == f"^{columns.pattern(there[path])}$"
 
 
 @pytest.mark.parametrize("name", SHEETS)
@@ -334,7 +336,8 @@ CHANGES: dict[str, tuple[Any, tuple[str, int, str, dict[str, Any]]]] = {
     "channel, zh": (change("cues", 6, ("channel",), "语调"), ("cues", 6, "sheet_choice", {"near": "Tone"})),
     "in_opening": (change("cues", 5, ("in_opening",), "maybe"), ("cues", 5, "sheet_choice", {"near": ""})),
     "cue twice": (change("cues", 6, ("id",), "again"), ("cues", 6, "id_twice", {"id": "again"})),
-    "cue's id": (change("cues", 6, ("id",), "线索1"), ("cues", 6, "sheet_id", {"found": "线索1"})),
+    "cue's id": (change("cues", 6, ("id",), "线索1"), ("cues", 6, "sheet_part", {"found": "线索1"})),
+    "worry's id": (change("worries", 5, ("id",), "2nd"), ("worries", 5, "sheet_part", {"found": "2nd"})),
     "cue's meaning": (change("cues", 7, ("means",), ""), ("cues", 7, "missing", {})),
     "one line": (change("cues", 7, ("shows",), "x"), ("cues", 7, "too_short", {"min_length": 2})),
     "whose cue": (
@@ -437,6 +440,9 @@ def test_headings_that_are_not_known_missing_or_twice() -> None:
     heads[AT["customers"]["tags",]] = "Tagz"
     heads += ["Reviewer", "Title", ""]
     lists["customers"][1] += ["mine", "another", "stray"]
+    lists["customers"].append([*tables(BAD)["customers"][1], "", "", "stray too"])
+    lists["cues"] += tables(BAD)["cues"][1:]
+    lists["worries"] += tables(BAD)["worries"][1:]
     found = taken(lists)
     assert [(one.problem.key, one.heading, one.problem.facts.get("near", "")) for one in found.wrong] == [
         ("sheet_unknown_column", "Tagz", "Tags"),
@@ -444,14 +450,14 @@ def test_headings_that_are_not_known_missing_or_twice() -> None:
         ("sheet_column_twice", "Title", ""),
         ("sheet_no_heading", "", ""),
     ]
-    assert [persona.tags for _, persona in found.personas] == [[]]
+    assert [persona.tags for _, persona in found.personas] == [[], []]
     heads[AT["customers"]["opening",]] = "Beginning"
     heads[AT["customers"]["difficulty",]] = "zzzz"
     found = taken(lists)
     lacking = [(one.heading, one.problem.line) for one in found.wrong if one.problem.key == "sheet_no_column"]
     assert lacking == [("Difficulty", 1), ("Opening", 1)]
     assert "missing" not in {one.problem.key for one in found.wrong}  # said once, not in each row
-    assert found.bad == ["good-one"]
+    assert found.bad == ["good-one", "bad-one"]
 
 
 def test_a_sheet_whose_rows_belong_to_nobody() -> None:
