@@ -105,7 +105,7 @@ class _Row:
         number: of the row.
         data: what the schema checks.
         places: where each field stands, by its path within `data`.
-        owner: the customer's id, for cues and worries.
+        owner: the id of the customer it is about; empty where none is given.
         wrong: paths of what could not be read; already reported.
 
     """
@@ -242,7 +242,7 @@ class _Reader:
             if row.owner and first.setdefault(row.owner, row.number) != row.number:
                 problem = Problem("sheet_id_twice", facts={"id": row.owner, "row": first[row.owner]})
                 self._report("customers", _at(problem, row.number, row.places[("id",)]))
-        return {name for name, count in Counter(row.owner for row in customers).items() if count > 1}
+        return {name for name, count in Counter(row.owner for row in customers if row.owner).items() if count > 1}
 
     def _persona(self, row: _Row, parts: Mapping[str, Sequence[_Row]]) -> Persona | None:
         """The customer of a row with their cues and worries, if all of it is good."""
@@ -252,7 +252,9 @@ class _Reader:
         data = {"format": 1, **row.data} | {sheet: [one.data for one in owned] for sheet, owned in parts.items()}
         places = {(*path, *at): (one.number, column) for path, one in rows.items() for at, column in one.places.items()}
         places |= {path: (one.number, 0) for path, one in rows.items()}
-        unread = {(*path, *at) for path, one in rows.items() for at in one.wrong} | self._unowned
+        # Without an id nothing can belong to them, and only the id is to blame.
+        lacking = self._unowned if row.owner else {(sheet,) for sheet in parts}
+        unread = {(*path, *at) for path, one in rows.items() for at in one.wrong} | lacking
         try:
             persona = checked(data, "", places)
         except PersonaError as error:

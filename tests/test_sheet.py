@@ -411,6 +411,18 @@ def test_a_row_without_an_id_spoils_no_other(tmp_path: Path, capsys: pytest.Capt
     assert shown.err.splitlines()[-1] == "Customers that could not be used: 1 (row 3)."
 
 
+def test_each_row_without_an_id_is_said_to_lack_it() -> None:
+    lists = tables(GOOD)
+    lists["customers"] += [["", *lists["customers"][1][1:]] for _ in range(2)]
+    found = taken(lists)
+    assert [(one.problem.key, one.problem.line, one.heading) for one in found.wrong] == [
+        ("missing", 3, "Id"),
+        ("missing", 4, "Id"),
+    ]
+    assert found.bad == [3, 4]
+    assert [persona for _, persona in found.personas] == [GOOD]
+
+
 def test_an_id_that_two_rows_have_belongs_to_neither() -> None:
     lists = tables(GOOD, BAD)
     lists["customers"].append([*lists["customers"][2]])
