@@ -115,7 +115,10 @@ def parser(say: Texts, argv: Sequence[str], runs: Mapping[str, Run]) -> argparse
 
     def persona(made: Parser, say: Texts) -> None:
         _common(made, say)
-        _commands(made, say, look, argv)("schema", runs["persona schema"])
+        add = _commands(made, say, look, argv)
+        add("schema", runs["persona schema"])
+        add("import", runs["persona import"], _import, "persona_import")
+        add("export", runs["persona export"], _export, "persona_export")
 
     command("evaluate", None, evaluate)
     command("persona", None, persona)
@@ -211,6 +214,25 @@ def _evaluate(critic: Parser, say: Texts) -> None:
     options.add_argument("--jobs", type=int, default=JOBS, metavar="N", help=say("help.jobs", jobs=JOBS))
     replies.add_argument("--offline", action="store_true", help=say("help.offline"))
     options.add_argument("--json", action="store_true", help=say("help.evaluate_json"))
+
+
+def _import(take_in: Parser, say: Texts) -> None:
+    arguments = take_in.add_argument_group(say("help.arguments"))
+    arguments.add_argument("file", nargs="?", metavar="FILE.xlsx", help=say("help.sheet_argument"))
+    options = _common(take_in, say)
+    options.add_argument("-o", dest="output", metavar="FOLDER", help=say("help.sheet_folder"))
+    options.add_argument("--force", action="store_true", help=say("help.sheet_force"))
+    way = options.add_mutually_exclusive_group()
+    way.add_argument("--dry-run", action="store_true", help=say("help.sheet_dry_run"))
+    way.add_argument("--template", action="store_true", help=say("help.sheet_template"))
+
+
+def _export(export: Parser, say: Texts) -> None:
+    arguments = export.add_argument_group(say("help.arguments"))
+    arguments.add_argument("personas", nargs="*", metavar="PERSONA", help=say("help.export_argument"))
+    options = _common(export, say)
+    options.add_argument("-o", dest="output", metavar="FILE.xlsx", help=say("help.export_output"))
+    options.add_argument("--force", action="store_true", help=say("help.force"))
 
 
 def _commands(parser: Parser, say: Texts, look: Mapping[str, Any], argv: Sequence[str]) -> Callable[..., None]:

@@ -244,6 +244,28 @@ def _schema(_args: argparse.Namespace, _set_to: Settings, _say: Texts) -> int:
     return 0
 
 
+def _import(args: argparse.Namespace, _set_to: Settings, say: Texts) -> int:
+    if args.template == bool(args.file):
+        raise UsageError("sheet_or_template")
+    from simulator import sheet
+
+    _set_to_work(args)
+    if args.template:
+        if not args.output:
+            raise UsageError("sheet_output_needed")
+        return sheet.template(args.output, say, force=args.force)
+    return sheet.take_in(args.file, args.output or ".", say, force=args.force, dry_run=args.dry_run)
+
+
+def _export(args: argparse.Namespace, _set_to: Settings, say: Texts) -> int:
+    if not args.output:
+        raise UsageError("sheet_output_needed")
+    from simulator import sheet
+
+    _set_to_work(args)
+    return sheet.export(args.personas, args.output, say, force=args.force)
+
+
 # --- wiring ----------------------------------------------------------------------------------------------
 
 
@@ -297,5 +319,7 @@ RUNS: dict[str, Run] = {
     "doctor": _doctor,
     "evaluate critic": _evaluate,
     "persona schema": _schema,
+    "persona import": _import,
+    "persona export": _export,
 }
 """What each command does."""

@@ -14,7 +14,7 @@ import json
 import re
 import reprlib
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -324,6 +324,27 @@ def parse(text: str, name: str) -> Persona:
     if places.duplicates:
         twice = [Problem("key_twice", _dotted(p), *places.nearest(p), {"key": p[-1]}) for p in places.duplicates]
         raise PersonaError(name, tuple(twice))
+    return _checked(data, name, places)
+
+
+def checked(data: Mapping[str, object], name: str, at: Mapping[Path_, tuple[int, int]]) -> Persona:
+    """A persona from values that were read elsewhere than from YAML.
+
+    Args:
+        data: the file as a mapping.
+        name: what it was read from.
+        at: where its parts stand, by their paths: (line, column), or whatever stands for the two there.
+
+    Raises:
+        PersonaError: the values do not fit format 1.
+
+    """
+    places = _Places(None)
+    places.of.update(at)
+    return _checked(data, name, places)
+
+
+def _checked(data: Mapping[str, object], name: str, places: _Places) -> Persona:
     try:
         return Persona.model_validate(data)
     except ValidationError as error:

@@ -18,5 +18,5 @@ def folder(kind: str) -> Path:
 
 
 def texts_file(language: str) -> Path:
-    """The catalogue of screen texts in a language (``zh`` or ``en``)."""
+    """The catalogue of screen texts in a language (``zh`` or ``en``), or that of workbooks (``columns``)."""
     return _PACKAGE / "texts" / f"{language}.yaml"

@@ -19,6 +19,7 @@ HEAVY = {
     "langchain_openai",
     "langgraph",
     "openai",
+    "openpyxl",
     "prompt_toolkit",
     "pygal",
     "rapidfuzz",
