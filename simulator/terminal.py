@@ -67,15 +67,15 @@ class Terminal:
 
     def run(self, persona: Persona | None, calls: Calls) -> int:
         """Hold a call with the persona, whose card has been shown, or with one chosen from a list; the exit code."""
-        try:
-            with put_back(self._farewell, plain=self._plain):
+        with put_back(self._farewell, plain=self._plain):
+            try:
                 return asyncio.run(self._run(persona, calls))
-        except Left:
-            self._console.print(self._farewell(), style="dim", end="", soft_wrap=True)
-            return 0
-        except KeyboardInterrupt:  # while nothing was going on that it could cut off
-            self._console.print("\n" + self._farewell(), style="dim", end="", soft_wrap=True)
-            return 130
+            except Left:
+                self._console.print(self._farewell(), style="dim", end="", soft_wrap=True)
+                return 0
+            except KeyboardInterrupt:  # while nothing was going on that it could cut off
+                self._console.print("\n" + self._farewell(), style="dim", end="", soft_wrap=True)
+                return 130
 
     def _farewell(self) -> str:
         """What to say to somebody who leaves, in lines; nothing if nothing stays open."""
