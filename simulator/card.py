@@ -13,24 +13,25 @@ if TYPE_CHECKING:
     from simulator.texts import Texts
 
 
-def screen() -> Console:
-    """The terminal. Nothing is read as markup; colours respect NO_COLOR."""
+def screen(*, plain: bool = False) -> Console:
+    """The terminal. Nothing is read as markup; colours respect NO_COLOR. A plain one gets text and line ends only."""
+    if plain:
+        return Console(highlight=False, markup=False, emoji=False, color_system=None, force_terminal=False)
     return Console(highlight=False, markup=False, emoji=False)
 
 
-def show_card(persona: Persona, texts: Texts, console: Console) -> None:
+def show_card(persona: Persona, texts: Texts, console: Console, *, plain: bool = False) -> None:
     """Put the card and the desk on the screen."""
-    console.print(card(persona, texts))
-    console.print()
-    console.print(desk(persona, texts))
-    console.print()
+    for page in (card(persona, texts), desk(persona, texts)):
+        console.print(page.aloud() if plain else page)
+        console.print()
 
 
 def card(persona: Persona, texts: Texts) -> Page:
     """Who calls, as an agent may know it: title, customer, difficulty."""
     rows = (
         Row(texts("report.card.customer"), persona.customer.name),
-        Row(texts("report.card.difficulty"), stars(persona, texts)),
+        difficulty(persona, texts),
     )
     return paged(texts, Section(persona.title, rows))
 
@@ -44,7 +45,8 @@ def desk(persona: Persona, texts: Texts) -> Page:
     return paged(texts, Section(texts("report.desk.title"), (*clock, *points)))
 
 
-def stars(persona: Persona, texts: Texts) -> str:
+def difficulty(persona: Persona, texts: Texts) -> Row:
     """The difficulty, such as ★★☆☆☆ 2/5."""
     level = persona.difficulty
-    return texts("report.card.stars", stars="★" * level + "☆" * (5 - level), level=level)
+    stars = texts("report.card.stars", stars="★" * level + "☆" * (5 - level), level=level)
+    return Row(texts("report.card.difficulty"), stars, aloud=texts("report.card.level", level=level))

@@ -80,12 +80,13 @@ def _chat(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
     if at_terminal:
         from simulator.card import screen, show_card
 
-        console = screen()
+        plain = args.plain or set_to.plain
+        console = screen(plain=plain)
         if persona:
-            show_card(persona, say, console)  # before anything else is loaded: it is what they wait for
+            show_card(persona, say, console, plain=plain)  # before anything else is loaded: it is what they wait for
         from simulator.terminal import Terminal
 
-        return Terminal(say, console, debug="debug" in args).run(persona, _calls(args, set_to))
+        return Terminal(say, console, debug="debug" in args, plain=plain).run(persona, _calls(args, set_to))
     from simulator import lines
 
     if persona is None:

@@ -118,6 +118,13 @@ class HintGiven(_Event):
     step: int
 
 
+class MoodShown(_Event):
+    """The agent had the step of the ladder shown beside the call from here on, or no longer."""
+
+    kind: Literal["mood_shown"] = "mood_shown"
+    on: bool
+
+
 class Ended(_Event):
     """The call is over."""
 
@@ -178,6 +185,7 @@ Event = Annotated[
     | FindingsMade
     | CouldNotJudge
     | HintGiven
+    | MoodShown
     | Ended
     | Guessed
     | Debriefed
@@ -240,6 +248,11 @@ def due(events: Sequence[Event]) -> Iterator[tuple[Turn, list[Turn]]]:
             if reach > len(turns) or quiet_run(turns[:number]) > 1:
                 continue
         yield turn, turns[:reach]
+
+
+def mood_shown(events: Sequence[Event]) -> bool:
+    """Whether the mood stands beside the call now."""
+    return next((event.on for event in reversed(events) if isinstance(event, MoodShown)), False)
 
 
 def summed_up(events: Sequence[Event]) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,6 +17,7 @@ from simulator.transcript import printable
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.buffer import Buffer
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
     from simulator.texts import Texts
 
@@ -31,11 +34,13 @@ class Keyboard:
     Args:
         say: the screens' texts.
         no_color: whether colours are unwanted.
+        plain: whether the screen is read aloud, so that nothing may be drawn again.
     """
 
-    def __init__(self, say: Texts, *, no_color: bool) -> None:
+    def __init__(self, say: Texts, *, no_color: bool, plain: bool = False) -> None:
         self._say = say
         self._no_color = no_color
+        self._plain = plain
         self._prompt: PromptSession[str] | None = None
 
     @property
@@ -43,24 +48,47 @@ class Keyboard:
         """The words that stood on the line when the prompt was left."""
         return self._prompt.default_buffer.text if self._prompt else ""
 
-    async def ask(self, label: str, toolbar: Callable[[], str] | None = None, words: str = "") -> str:
+    async def ask(
+        self, label: str, toolbar: Callable[[], str] | None = None, words: str = "", earlier: Sequence[str] = ()
+    ) -> str:
         """One line from the keyboard, beginning with what was typed before.
+
+        Args:
+            label: what stands before it.
+            toolbar: the bottom line.
+            words: what stands on the line already.
+            earlier: the lines that Up and Down bring back, the oldest first; no other line is ever brought back.
 
         Raises:
             KeyboardInterrupt: Ctrl-C. `Left`: Ctrl-D, or the window was closed.
         """
-        from prompt_toolkit import PromptSession
-        from prompt_toolkit.output.color_depth import ColorDepth
+        from prompt_toolkit.history import InMemoryHistory
 
         if self._prompt is None:
-            depth = ColorDepth.DEPTH_1_BIT if self._no_color else None
-            self._prompt = PromptSession(color_depth=depth)
-            self._prompt.default_buffer.on_text_insert += _only_printable
-        self._prompt.bottom_toolbar = toolbar  # as an argument, None would keep the one before
+            self._prompt = self._editor()
+        buffer = self._prompt.default_buffer
+        buffer.history = InMemoryHistory(list(earlier))
         try:
+            if self._plain:
+                with self._prompt.input.raw_mode(), _echoed(label, words, buffer):
+                    return await self._prompt.prompt_async("", default=words)
+            self._prompt.bottom_toolbar = toolbar  # as an argument, None would keep the one before
             return await self._prompt.prompt_async(label, default=words)
         except EOFError:
             raise Left from None
+
+    def _editor(self) -> PromptSession[str]:
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.output import DummyOutput
+        from prompt_toolkit.output.color_depth import ColorDepth
+
+        editor: PromptSession[str] = PromptSession(
+            color_depth=ColorDepth.DEPTH_1_BIT if self._no_color else None,
+            key_bindings=_enter(),
+            output=DummyOutput() if self._plain else None,
+        )
+        editor.default_buffer.on_text_insert += _only_printable
+        return editor
 
     async def choice(self, name: str, letters: str) -> str:
         """One of the letters; the first when nothing was typed."""
@@ -81,6 +109,49 @@ def _only_printable(buffer: Buffer) -> None:
     if (shown := printable(buffer.text)) != buffer.text:
         buffer.text = shown
         buffer.cursor_position = len(printable(before))
+
+
+def _enter() -> KeyBindings:
+    """Enter ends the line, unless more text came with it: then it was pasted, and nothing is sent before it was read.
+
+    Terminals that can mark a paste as one (bracketed paste) need no guess; the line breaks in it become spaces.
+    """
+    from prompt_toolkit.enums import DEFAULT_BUFFER
+    from prompt_toolkit.filters import has_focus
+    from prompt_toolkit.key_binding import KeyBindings
+
+    bindings = KeyBindings()
+
+    @bindings.add("enter", filter=has_focus(DEFAULT_BUFFER))
+    @bindings.add("c-j", filter=has_focus(DEFAULT_BUFFER))
+    def _(event: KeyPressEvent) -> None:
+        more = event.app.key_processor.input_queue
+        if any(len(press.data) == 1 and press.data.isprintable() for press in more):
+            event.current_buffer.insert_text(" ")
+        else:
+            event.current_buffer.validate_and_handle()
+
+    return bindings
+
+
+@contextmanager
+def _echoed(label: str, words: str, buffer: Buffer) -> Iterator[None]:
+    """While a line is typed whose editor draws nothing: show it without drawing anything twice."""
+    from simulator.echo import Echo
+
+    def write(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    echo = Echo(label, words, buffer, write, lambda: shutil.get_terminal_size().columns)
+    buffer.on_text_changed += echo
+    buffer.on_cursor_position_changed += echo
+    try:
+        yield
+    finally:
+        buffer.on_text_changed -= echo
+        buffer.on_cursor_position_changed -= echo
+        write("\n")
 
 
 async def unless_interrupted(work: Awaitable[_T]) -> _T:
@@ -110,7 +181,10 @@ def _on_interrupt(act: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def _no_echo() -> Iterator[None]:
-    """Keep the terminal from writing typed characters (Ctrl-C too) between the words that come in."""
+    """Keep the terminal from writing typed characters (Ctrl-C too) between the words that come in.
+
+    It also hands on each character as it is typed: of a long line, terminals that wait for its end lose the rest.
+    """
     try:
         import termios
     except ImportError:  # Windows
@@ -118,9 +192,49 @@ def _no_echo() -> Iterator[None]:
         return
     before = termios.tcgetattr(sys.stdin)
     quiet = [*before]
-    quiet[3] &= ~termios.ECHO
+    quiet[3] &= ~(termios.ECHO | termios.ICANON)
     termios.tcsetattr(sys.stdin, termios.TCSANOW, quiet)
     try:
         yield
     finally:
         termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
+
+
+@contextmanager
+def put_back(farewell: Callable[[], str], *, plain: bool) -> Iterator[None]:
+    """Whoever closes the window or ends the program from outside gets the terminal back as it was.
+
+    Nothing else is done: every event is kept already, and half an answer was never said.
+
+    Args:
+        farewell: what there is to say at that moment.
+        plain: whether nothing was drawn, so that there is nothing to be wiped away.
+    """
+    try:
+        import termios
+    except ImportError:  # Windows: the console is put back by itself
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    screen = sys.stdout  # which is another one while something turns on it
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        with suppress(OSError, termios.error):  # of a closed window nothing is left
+            termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
+            wiped = "" if plain else _AS_IT_WAS
+            os.write(screen.fileno(), f"{wiped}\n{farewell()}".encode(screen.encoding, "replace"))
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)  # whoever started us sees what ended us
+
+    ours = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) == signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+_AS_IT_WAS = "\x1b[0m\x1b[?25h\x1b[?2004l\x1b[J"
+"""No style, the cursor to be seen, a paste unmarked, and nothing below the line (where the bottom line was)."""

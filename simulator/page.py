@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
-from unicodedata import east_asian_width
+from unicodedata import combining, east_asian_width
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
 from rich.text import Text
 
 from simulator.transcript import printable
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 Tone = Literal["plain", "good", "bad"]
 """What a colour underlines. The words say it too: a page reads the same without colours."""
 
-STYLES: dict[Tone, str] = {"plain": "bold", "good": "bold green", "bad": "bold red"}
+# The four colours of the screens. Each is of middling brightness, so that it can be read on a dark ground and on a
+# light one (contrast 3 : 1 at least, WCAG 2.2, a test holds it), and none is one of the sixteen that every terminal
+# colours, and in bold brightens, as it likes. Where a terminal has only those, the nearest is taken.
+GREEN, RED, BLUE, AMBER = "color(28)", "color(167)", "color(31)", "color(130)"
+STYLES: dict[Tone, str] = {"plain": "bold", "good": f"bold {GREEN}", "bad": f"bold {RED}"}
 _LABEL = "dim"
 WIDEST = 96
 """Cells; longer lines are hard to read, however wide the terminal is."""
@@ -46,6 +50,7 @@ class Row:
         at: the line of the call that the label names, for pages with links.
         see: the lines that the words speak of, for pages with links.
         tone: ``good`` for what is worth keeping, for pages with pictures.
+        aloud: the same without marks, for pages that are read aloud; None: there are none.
 
     """
 
@@ -54,6 +59,7 @@ class Row:
     at: int | None = None
     see: tuple[int, ...] = ()
     tone: Tone = "plain"
+    aloud: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,11 +111,17 @@ class Page:
     Attributes:
         sections: what stands on the page.
         pair: how a label and its words are joined in one line, such as ``{label}: {text}``.
+        plain: whether a screen reader reads it: no columns, and words where there would be marks.
 
     """
 
     sections: tuple[Section, ...]
     pair: str
+    plain: bool = False
+
+    def aloud(self) -> Page:
+        """The page as a screen reader reads it well."""
+        return replace(self, plain=True)
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         """Lines that fit the terminal; nothing is ever cut off."""
@@ -169,9 +181,11 @@ class _Setting:
     def __init__(self, page: Page, width: int) -> None:
         self._width = width
         self._pair = page.pair
+        self._plain = page.plain
         labels = [cell_len(printable(row.label)) for section in page.sections for row in _rows(section)]
         fitting = [cells for cells in labels if cells <= _LONGEST_LABEL]
-        self._column = max(fitting, default=0) + 2 if width >= _COLUMNS_FROM else 0
+        in_columns = width >= _COLUMNS_FROM and not page.plain
+        self._column = max(fitting, default=0) + 2 if in_columns else 0
 
     def section(self, section: Section) -> Iterator[Text]:
         yield from self._flow(section.title, 0, "bold")
@@ -189,7 +203,9 @@ class _Setting:
         """What it is and how it came out, side by side where there is room; then its rows."""
         lines = list(self._flow(item.head, 2, "bold"))
         mark = printable(item.mark)
-        if lines[-1].cell_len + 2 + cell_len(mark) <= self._width:
+        if self._plain:
+            lines = list(self._flow(self._pair.format(label=printable(item.head), text=mark), 2))
+        elif lines[-1].cell_len + 2 + cell_len(mark) <= self._width:
             lines[-1].append("  ").append(mark, STYLES[item.tone])
         else:
             lines += self._flow(mark, 2, STYLES[item.tone])
@@ -215,7 +231,8 @@ class _Setting:
     def _run_in(self, row: Row, indent: int) -> Iterator[Text]:
         """The label and the words in one paragraph that hangs from its first line."""
         label = printable(row.label)
-        both = self._pair.format(label=label, text=printable(row.text))
+        text = row.aloud if self._plain and row.aloud is not None else row.text
+        both = self._pair.format(label=label, text=printable(text))
         for number, words in enumerate(wrap(both, self._width - indent - 2)):
             line = Text(" " * (indent + 2 * bool(number)) + words)
             if not number and words.startswith(label):
@@ -226,8 +243,9 @@ class _Setting:
         if isinstance(row, Row):
             yield from wrap(printable(row.text), width)
         else:
+            bullet = "- " if self._plain else "· "
             for point in row.points:
-                yield from (("  " if n else "· ") + line for n, line in enumerate(wrap(printable(point), width - 2)))
+                yield from (("  " if n else bullet) + line for n, line in enumerate(wrap(printable(point), width - 2)))
 
     def _flow(self, text: str, indent: int, style: str = "") -> Iterator[Text]:
         for line in wrap(printable(text), self._width - indent):
@@ -254,14 +272,27 @@ _CLOSING = frozenset("”’›）》〉」』】〕)]}，。！？、；：…�
 def wrap(text: str, width: int) -> list[str]:
     """The text in lines of at most `width` cells (2 at least: a Chinese character); one line at least."""
     width = max(width, 2)
-    lines = [""]
+    lines, taken = [""], 0
     for unit in _units(text):
-        for piece in chop_cells(unit, width) if cell_len(unit) > width else [unit]:
-            if cell_len(lines[-1]) + cell_len(piece) > width:
+        for piece in unit if cells(unit) > width else [unit]:
+            if taken + cells(piece) > width:
                 lines.append("")
+                taken = 0
             if lines[-1] or piece != " ":
                 lines[-1] += piece
+                taken += cells(piece)
     return [line.rstrip() for line in lines]
+
+
+def cells(text: str) -> int:
+    """How much room a text takes at most: not every terminal joins the parts of an emoji."""
+    return sum(map(_cells, text))
+
+
+def _cells(ch: str) -> int:
+    if combining(ch):
+        return 0
+    return 2 if _is_wide(ch) else max(cell_len(ch), ch == "\ufe0f")  # which turns a sign into a picture
 
 
 def _units(text: str) -> Iterator[str]:
@@ -277,10 +308,12 @@ def _units(text: str) -> Iterator[str]:
 
 
 def may_part(before: str, after: str) -> bool:
-    """Whether a line may end between the two characters."""
+    """Whether a line may end between the two characters: never before an accent or the colour of a skin."""
     if before == " " or after == " ":
         return True
-    return before not in _OPENING and after not in _CLOSING and (_is_wide(before) or _is_wide(after))
+    if before in _OPENING or after in _CLOSING or combining(after) or "\U0001f3fb" <= after <= "\U0001f3ff":
+        return False
+    return _is_wide(before) or _is_wide(after)
 
 
 def _is_wide(ch: str) -> bool:

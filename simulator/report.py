@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from simulator.card import stars
+from simulator.card import difficulty
 from simulator.critique import LAYERS, PICKED_UP, Layer, LayerScore, Usage
 from simulator.director import CallState, Move, follow
 from simulator.events import (
@@ -20,6 +20,7 @@ from simulator.events import (
     Event,
     FindingsMade,
     Grade,
+    MoodShown,
     Overruled,
     Repeated,
     agreement,
@@ -99,6 +100,8 @@ def outcome(call: Reading) -> Iterator[str]:
         yield call.say("not_shown_too", count=count)
     if started(call.events).mode == "exam":
         yield call.say("exam")
+    if any(isinstance(event, MoodShown) and event.on for event in call.events):
+        yield call.say("mood.was_shown")
 
 
 def caveats(call: Reading) -> Iterator[str]:
@@ -114,7 +117,7 @@ def about(call: Reading) -> Iterator[Row]:
     yield Row(call.say("record.began"), f"{begun.at.astimezone():%Y-%m-%d %H:%M %z}")
     models = call.listed(dict.fromkeys(begun.models.values()))
     yield Row(call.say("record.engine"), models or call.say("record.offline"))
-    yield Row(call.say("card.difficulty"), stars(call.persona, call.texts))
+    yield difficulty(call.persona, call.texts)
 
 
 def _need(call: Reading) -> Section:
@@ -188,8 +191,9 @@ def _answer(call: Reading, line: CueLine) -> Iterator[Row]:
     if line.anticipated:
         yield Row(call.say("cues.note"), call.say("cues.anticipated"))
     if len(line.path) > 1:
-        path = (call.say("cues.level_in", level=call.level(level), line=number) for number, level in line.path)
-        yield Row(call.say("cues.path"), " → ".join(path), see=tuple(number for number, _ in line.path))
+        path = [call.say("cues.level_in", level=call.level(level), line=number) for number, level in line.path]
+        lines = tuple(number for number, _ in line.path)
+        yield Row(call.say("cues.path"), " → ".join(path), see=lines, aloud=call.listed(path))
     if line.hints:
         yield Row(call.say("cues.note"), call.say("cues.hinted", steps=line.hints, of=STEPS))
     if line.not_judged and line.grade is not None and not line.picked_up:
@@ -230,7 +234,8 @@ def tone(level: int | None) -> Tone:
 
 def _mood(call: Reading) -> Section:
     """The ladder: one mark for each time the customer spoke, then every change with its reason."""
-    chart = Row(call.say("mood.chart"), " ".join(BARS[step] for _, step in call.steps))
+    marks = " ".join(BARS[step] for _, step in call.steps)
+    chart = Row(call.say("mood.chart"), marks, aloud=call.listed(step + 1 for _, step in call.steps))
     return Section(call.say("mood.title"), (mood_key(call), chart, *moves(call)), "mood")
 
 
@@ -250,14 +255,19 @@ def moves(call: Reading) -> Iterator[Row]:
         how = "start" if move is None else direction(move)
         reason = call.reason(move) if move else ""
         text = call.say(f"mood.{how}", mood=ladder[step].mood, step=step + 1, reason=reason)
-        yield Row(label, text, at=first, see=_cause(call, move))
+        yield Row(label, text, at=first, see=_cause(call, move), aloud=_unmarked(text))
     if straw := _last_straw(call):
         line, move = straw
         text = call.say("mood.hung_up", reason=call.reason(move))
-        yield Row(call.say("line", line=line), text, at=line, see=_cause(call, move))
+        yield Row(call.say("line", line=line), text, at=line, see=_cause(call, move), aloud=_unmarked(text))
     for move in _too_late(call.state):
         text = call.say(f"mood.due_{direction(move)}", reason=call.reason(move))
-        yield Row(call.say("mood.due"), text, see=_cause(call, move))
+        yield Row(call.say("mood.due"), text, see=_cause(call, move), aloud=_unmarked(text))
+
+
+def _unmarked(text: str) -> str:
+    """The words behind an arrow; they say it too."""
+    return text.lstrip("▲▼ ")
 
 
 def _cause(call: Reading, move: Move | None) -> tuple[int, ...]:

@@ -29,10 +29,12 @@ from simulator.events import (
     Grade,
     Guessed,
     HintGiven,
+    MoodShown,
     Repeated,
     Started,
     due,
     ended,
+    mood_shown,
     started,
     summed_up,
     transcript,
@@ -204,6 +206,17 @@ class Session:
             self._commit(given)
         return given
 
+    def show_mood(self) -> bool:
+        """Have the mood shown from now on, or no longer, and keep that; whether it is shown now.
+
+        Raises:
+            UsageError: the call is an exam.
+        """
+        if self.start.mode == "exam":
+            raise UsageError("exam_no_mood")
+        self._commit(MoodShown(on=not mood_shown(self.events)))
+        return mood_shown(self.events)
+
     def end(self) -> None:
         """The agent ends the call."""
         self._commit(Ended(how="agent_ended"))
@@ -300,6 +313,12 @@ class Session:
     def state(self) -> CallState:
         """Where the call stands."""
         return follow(self.persona, self.events)
+
+    @property
+    def mood(self) -> int | None:
+        """The step of the ladder that the customer last spoke from (0 = worst); None: it is not to be shown."""
+        steps = [event.step for event in self.events if isinstance(event, CustomerSaid)]
+        return steps[-1] if steps and mood_shown(self.events) else None
 
     @property
     def over(self) -> bool:

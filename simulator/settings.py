@@ -56,6 +56,7 @@ class Settings:
         agent: the name that calls are recorded under.
         lang: language of the screens as set (``zh``, ``en``), or None to follow the locale.
         store: URL of the record of calls, or None for the file in the user's data folder.
+        plain: whether calls are read aloud from the screen: lines of text and nothing else.
 
     """
 
@@ -64,6 +65,7 @@ class Settings:
     agent: str
     lang: str | None
     store: str | None
+    plain: bool = False
 
 
 def locale(environ: Mapping[str, str] | None = None) -> str:
@@ -100,6 +102,7 @@ def load(folder: Path | None = None, environ: Mapping[str, str] | None = None) -
         agent=values.get("SIMULATOR_AGENT") or _login(),
         lang=_choice(values, "SIMULATOR_LANG", ("zh", "en")),
         store=values.get("SIMULATOR_STORE"),
+        plain=_plain(values),
     )
 
 
@@ -162,6 +165,12 @@ def _choice(values: Mapping[str, str], name: str, allowed: tuple[_T, ...]) -> _T
         if value.lower() == one:
             return one
     raise SettingsError("setting_not_choice", name=name, value=value, allowed=", ".join(allowed))
+
+
+def _plain(values: Mapping[str, str]) -> bool:
+    """What is set; else whether the terminal can do no more than lines."""
+    wanted = _choice(values, "SIMULATOR_PLAIN", ("on", "off"))
+    return wanted == "on" or (wanted is None and values.get("TERM") == "dumb")
 
 
 def _seconds(values: Mapping[str, str], name: str) -> float:

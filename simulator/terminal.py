@@ -10,10 +10,9 @@ import asyncio
 import difflib
 import traceback
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
-from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -21,10 +20,10 @@ from simulator import report
 from simulator.card import desk, show_card
 from simulator.errors import ModelError, SimulatorError, UsageError
 from simulator.events import CouldNotJudge, CustomerSaid, Ended, FindingsMade, Guessed
-from simulator.flow import Flow
+from simulator.flow import Flow, Sentences
 from simulator.hints import HINTS
-from simulator.keyboard import Keyboard, Left, unless_interrupted
-from simulator.page import wrap
+from simulator.keyboard import Keyboard, Left, put_back, unless_interrupted
+from simulator.page import AMBER, RED, Page, cells, wrap
 from simulator.persona import Persona, files, load
 from simulator.transcript import Turn, is_quiet, printable
 
@@ -38,6 +37,7 @@ _T = TypeVar("_T")
 COMMANDS = {
     "/desk": "desk", "/资料": "desk",
     "/hint": "hint", "/提示": "hint",
+    "/mood": "mood", "/心情": "mood",
     "/help": "help", "/帮助": "help",
     "/end": "end", "/结束": "end",
     "/quit": "quit", "/退出": "quit",
@@ -51,31 +51,43 @@ class Terminal:
         say: the screens' texts.
         console: where to print.
         debug: whether the technical details of errors are shown.
+        plain: whether the screen is read aloud: only lines of text, labelled in words, and nothing drawn twice.
     """
 
-    def __init__(self, say: Texts, console: Console, *, debug: bool = False) -> None:
+    def __init__(self, say: Texts, console: Console, *, debug: bool = False, plain: bool = False) -> None:
         self._say = say
         self._console = console
         self._debug = debug
-        self._keyboard = Keyboard(say, no_color=console.no_color)
+        self._plain = plain
+        self._keyboard = Keyboard(say, no_color=console.no_color, plain=plain)
         self._unsent = ""  # words that Ctrl-C took from the prompt, and that it gets back
+        self._told_down = False  # whether they know that the critic is down
+        self._told_mood: tuple[int | None, int] = (None, 0)  # the mood that they know, and after how many lines
         self._kept = ""  # what to say about what stays open, if they leave now
 
     def run(self, persona: Persona | None, calls: Calls) -> int:
         """Hold a call with the persona, whose card has been shown, or with one chosen from a list; the exit code."""
-        try:
-            return asyncio.run(self._run(persona, calls))
-        except Left:
-            if self._kept:
-                self._note(self._say(self._kept))
-            return 0
+        with put_back(self._farewell, plain=self._plain):
+            try:
+                return asyncio.run(self._run(persona, calls))
+            except Left:
+                self._console.print(self._farewell(), style="dim", end="", soft_wrap=True)
+                return 0
+            except KeyboardInterrupt:  # while nothing was going on that it could cut off
+                self._console.print("\n" + self._farewell(), style="dim", end="", soft_wrap=True)
+                return 130
+
+    def _farewell(self) -> str:
+        """What to say to somebody who leaves, in lines; nothing if nothing stays open."""
+        lines = wrap(self._say(self._kept), self._console.width) if self._kept else []
+        return "".join(line + "\n" for line in lines)
 
     async def _run(self, persona: Persona | None, calls: Calls) -> int:
         session = await self._take_up(calls, persona)
         if session is None:
             if persona is None:
                 persona = await self._choose()
-                show_card(persona, self._say, self._console)
+                show_card(persona, self._say, self._console, plain=self._plain)
             session, start = calls.new(persona)
             self._kept = "chat.left_open"
             self._engine_notice(start.engine == "offline", start.models.get("customer", ""))
@@ -116,19 +128,23 @@ class Terminal:
 
     def _entry(self, number: int, persona: Persona) -> None:
         """A line of the list; what does not fit into it hangs below."""
+        if self._plain:
+            facts = {"name": persona.customer.name, "title": persona.title, "id": persona.id}
+            return self._line(self._say("chat.entry", number=number, level=persona.difficulty, **facts))
         margin = 12
         width = self._console.width - margin
         name = printable(persona.customer.name)
         lines = [Text(words) for words in wrap(f"{name}  {printable(persona.title)}", width)]
         lines[0].stylize("bold", 0, len(name))
-        if lines[-1].cell_len + 2 + cell_len(persona.id) > width:
+        if cells(lines[-1].plain) + 2 + cells(persona.id) > width:
             lines.append(Text())
         lines[-1].append("  " if lines[-1] else "").append(persona.id, "dim")
         stars = "★" * persona.difficulty + "☆" * (5 - persona.difficulty)
-        head = Text(f"{number:>3}  ").append(stars, "yellow").append("  ")
+        head = Text(f"{number:>3}  ").append(stars, AMBER).append("  ")
         for line in lines:
             self._console.print(head.append_text(line), soft_wrap=True)
             head = Text(" " * margin)
+        return None
 
     async def _take_up(self, calls: Calls, carded: Persona | None) -> Session | None:
         """Offer the latest call that has no debrief yet: go on, end it with its debrief, or leave it."""
@@ -148,7 +164,7 @@ class Terminal:
             self._kept = ""
             return None
         if session.persona != carded:
-            show_card(session.persona, self._say, self._console)
+            show_card(session.persona, self._say, self._console, plain=self._plain)
         self._engine_notice(session.start.engine == "offline", session.start.models.get("customer", ""))
         self._console.print()
         for turn in session.turns:
@@ -180,8 +196,11 @@ class Terminal:
 
     async def _agent_words(self, session: Session) -> str | None:
         """What the agent says next; None when they gave a command instead."""
+        if self._plain:
+            self._news(session)
+        own = [turn.text for turn in session.turns if turn.speaker == "agent" and turn.text]
         try:
-            words = await self._keyboard.ask(self._say("chat.you"), self._toolbar(session), self._unsent)
+            words = await self._keyboard.ask(self._say("chat.you"), self._toolbar(session), self._unsent, own)
         except KeyboardInterrupt:
             self._unsent = self._keyboard.unsent
             choice = await self._keyboard.choice("chat.interrupt", "ceq")
@@ -204,9 +223,11 @@ class Terminal:
     def _command(self, session: Session, command: str) -> None:
         match command:
             case "desk":
-                self._console.print(desk(session.persona, self._say))
+                self._page(desk(session.persona, self._say))
             case "hint":
                 self._hint(session)
+            case "mood":
+                self._mood(session)
             case "help":
                 self._line(self._say("chat.help"))
             case "end":
@@ -225,6 +246,12 @@ class Terminal:
         words = next(turn.text for turn in session.turns if turn.id == given.turn)
         values = {"channel": self._say(f"report.channel.{cue.channel}"), "words": words, "means": cue.means}
         return self._line(self._say(f"chat.hint.{HINTS[given.step - 1]}", **values), "italic")
+
+    def _mood(self, session: Session) -> None:
+        try:
+            self._note(self._say("chat.mood_on" if session.show_mood() else "chat.mood_off"))
+        except UsageError as error:
+            self._sentences(self._say.error(error))
 
     async def _show(self, session: Session, answer: Callable[[], AsyncGenerator[Update, None]]) -> None:
         """Show the customer's answer as it comes. Ctrl-C cuts in; a failure asks what to do."""
@@ -269,14 +296,34 @@ class Terminal:
             flow.close()
 
     def _toolbar(self, session: Session) -> Callable[[], str]:
-        """The bottom line: the commands, and whether the critic is down."""
+        """The bottom line: the mood, if it was asked for, the commands, and whether the critic is down."""
 
         def line() -> str:
-            judged = [e for e in session.events if isinstance(e, FindingsMade | CouldNotJudge)]
-            down = bool(judged) and isinstance(judged[-1], CouldNotJudge)
-            return self._say("chat.toolbar_critic_down" if down else "chat.toolbar")
+            down = _critic_down(session)
+            mood = session.mood
+            shown = "" if mood is None else self._say("chat.mood", mark=report.BARS[mood], step=mood + 1)
+            words = self._say("chat.toolbar_critic_down" if down else "chat.toolbar")
+            return self._fitting(shown + (words.lstrip() if shown else words))
 
         return line
+
+    def _fitting(self, line: str) -> str:
+        """As much of a bottom line as there is room for: nothing of it is cut in half."""
+        parts = line.split("   ")
+        while len(parts) > 1 and cells("   ".join(parts)) > self._console.width:
+            parts.pop()
+        return "   ".join(parts)
+
+    def _news(self, session: Session) -> None:
+        """What stands in the bottom line, where there is none: said before the agent speaks, and not again."""
+        down = _critic_down(session)
+        if down and not self._told_down:
+            self._note(self._say("chat.critic_down"))
+        self._told_down = down
+        mood = (session.mood, len(session.turns))
+        if session.mood is not None and mood != self._told_mood:
+            self._note(self._say("chat.mood_aloud", step=session.mood + 1))
+        self._told_mood = mood
 
     # --- after the call ---
 
@@ -290,18 +337,32 @@ class Terminal:
                 need = await self._keyboard.ask(self._say("debrief.guess_need"))
                 cues = await self._keyboard.ask(self._say("debrief.guess_cues"))
                 session.guess(need, cues)
-            with self._console.status(self._say("debrief.waiting"), spinner="dots"):
+            with self._waiting(self._say("debrief.waiting")):
                 await unless_interrupted(session.debrief())
         except (KeyboardInterrupt, asyncio.CancelledError):
             raise Left from None
         self._console.print()
-        self._console.print(report.debrief(session.persona, session.events, self._say, session.number))
+        self._page(report.debrief(session.persona, session.events, self._say, session.number))
 
     # --- printing ---
 
-    def _flow(self, session: Session) -> Flow:
+    def _flow(self, session: Session) -> Flow | Sentences:
         """A place for what the customer says next, with their name before it."""
-        return Flow(self._console, self._say("chat.them", name=printable(session.persona.customer.name)))
+        name = printable(session.persona.customer.name)
+        label = self._say("chat.them", name=name)
+        if self._plain:
+            return Sentences(self._console, label, self._say("chat.waiting", name=name))
+        return Flow(self._console, label)
+
+    def _page(self, page: Page) -> None:
+        self._console.print(page.aloud() if self._plain else page)
+
+    def _waiting(self, words: str) -> AbstractContextManager[object]:
+        """Say what is being waited for."""
+        if self._plain:
+            self._line(words)
+            return nullcontext()
+        return self._console.status(words, spinner="dots", spinner_style="dim")
 
     def _turn(self, session: Session, turn: Turn) -> None:
         """A turn that has been said."""
@@ -316,13 +377,13 @@ class Terminal:
 
     def _engine_notice(self, offline: bool, model: str) -> None:
         if offline:
-            self._line(self._say("chat.offline"), "yellow")
+            self._line(self._say("chat.offline"), AMBER)
         else:
             self._note(self._say("chat.model", model=model))
 
     def _sentences(self, sentences: Sequence[str]) -> None:
         for sentence in sentences:
-            self._line(sentence, "red")
+            self._line(sentence, RED)
 
     def _note(self, line: str) -> None:
         self._line(line, "dim")
@@ -332,3 +393,9 @@ class Terminal:
         for paragraph in text.splitlines():
             for line in wrap(printable(paragraph), self._console.width):
                 self._console.print(Text(line, style), soft_wrap=True)
+
+
+def _critic_down(session: Session) -> bool:
+    """Whether the critic could not judge the turn that it read last."""
+    judged = [event for event in session.events if isinstance(event, FindingsMade | CouldNotJudge)]
+    return bool(judged) and isinstance(judged[-1], CouldNotJudge)

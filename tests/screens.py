@@ -14,14 +14,18 @@ The terminal answers what every terminal answers by itself: where the cursor is 
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+from unicodedata import east_asian_width
 
 import pexpect
 import pyte
@@ -76,6 +80,22 @@ def golden(name: str, text: str) -> None:
     assert text == there, "\n".join(difference)
 
 
+def kept(folder: Path, kind: str) -> list[dict[str, Any]]:
+    """The events of that kind in the record, in their order."""
+    with closing(sqlite3.connect(folder / "calls.sqlite3")) as record:
+        rows = record.execute("SELECT body FROM events WHERE kind = ? ORDER BY session, number", (kind,)).fetchall()
+    return [json.loads(body) for (body,) in rows]
+
+
+def until_kept(folder: Path, kind: str, count: int) -> list[dict[str, Any]]:
+    """Wait until the record holds so many events of that kind."""
+    until = time.monotonic() + PATIENCE_S
+    while len(found := kept(folder, kind)) < count:
+        assert time.monotonic() < until, f"{len(found)} of {count} {kind}"
+        time.sleep(0.01)
+    return found
+
+
 class Terminal(pyte.Screen):
     """What a terminal does with the bytes it gets; keeps the lines that scroll away in `above`."""
 
@@ -87,6 +107,24 @@ class Terminal(pyte.Screen):
     def write_process_input(self, data: str) -> None:
         """Called by pyte with the answer to a question."""
         self._answer(data.encode())
+
+    def draw(self, data: str) -> None:
+        """Called by pyte with text; at a character without a width (in an emoji) it would forget the rest."""
+        for ch in data:
+            super().draw(ch)
+
+    @property
+    def display(self) -> list[str]:
+        """The screen's lines. pyte's own fails on half of a wide character, when the other half was written over."""
+        return ["".join(self._cells(self.buffer[y])) for y in range(self.lines)]
+
+    def _cells(self, row: Mapping[int, pyte.screens.Char]) -> Iterator[str]:
+        wide = False
+        for x in range(self.columns):
+            text = row[x].data
+            if text or not wide:
+                yield text or " "
+            wide = bool(text) and east_asian_width(text[0]) in {"W", "F"}
 
     def index(self) -> None:
         """Called by pyte when the cursor goes down a line."""
@@ -100,8 +138,9 @@ class Terminal(pyte.Screen):
         x, y = self.cursor.x, self.cursor.y
         gone = max(0, y + 1 - lines)
         self.above += self.display[:gone]
-        self.cursor_position()
-        self.delete_lines(gone)
+        if gone:  # none would be taken for one
+            self.cursor_position()
+            self.delete_lines(gone)
         kept = {y: {x: cell for x, cell in row.items() if x < columns} for y, row in self.buffer.items() if y < lines}
         self.lines, self.columns = lines, columns
         for y_, row in list(self.buffer.items()):
@@ -135,6 +174,7 @@ class Screen:
             sys.executable, ["-m", "simulator", *args], env=env, cwd=env["HOME"], dimensions=(rows, columns)
         )
         self._child.delaybeforesend = None
+        self._set_at_first = self._set_to()
         self.terminal = Terminal(columns, rows, self._child.send)
         self._stream = pyte.ByteStream(self.terminal)
         self._since = 0  # the first line that `wait` and `ready` look at
@@ -166,10 +206,32 @@ class Screen:
         self.terminal.resize(rows, columns)
         self._child.setwinsize(rows, columns)
 
+    def signal(self, number: int) -> None:
+        """As ``kill -number``."""
+        self._child.kill(number)
+
+    def hang_up(self) -> int:
+        """Close the window; the signal that ended the program as a negative number, or its exit code."""
+        child = self._child.ptyproc  # type: ignore[attr-defined]
+        child.fileobj.close()
+        child.closed = True
+        status: int = child.wait()
+        return -child.signalstatus if child.signalstatus else status
+
+    @property
+    def put_back(self) -> bool:
+        """Whether the terminal is set (echo, whole lines and so on) as it was before the program began."""
+        return self._set_to() == self._set_at_first
+
+    def _set_to(self) -> list[object]:
+        import termios  # not there on Windows
+
+        return list(termios.tcgetattr(self._child.child_fd))
+
     def kill(self) -> None:
         """As ``kill -9``."""
         self._child.kill(signal.SIGKILL)
-        self.end()
+        self._read_until(lambda: False, "the program to end", until_end=True)
 
     # --- reading ---
 
@@ -185,8 +247,12 @@ class Screen:
         self._read_until(lambda: self._before_cursor().endswith(wanted), f"the cursor behind {label!r}")
 
     def end(self) -> int:
-        """Read until the program has ended; its exit code, or the signal as a negative number."""
+        """Read until the program has ended; its exit code, or the signal as a negative number.
+
+        The terminal must be as it was before.
+        """
         self._read_until(lambda: False, "the program to end", until_end=True)
+        assert self.put_back, "the terminal is not as it was"
         self._child.close()
         status, signalled = self._child.exitstatus, self._child.signalstatus
         return status if status is not None else -(signalled or 0)

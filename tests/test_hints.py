@@ -1,4 +1,5 @@
-"""Hints: about the cue that showed last and was not heard, in three steps, each kept; none in an exam."""
+"""Help in practice, each use kept, none in an exam: hints in three steps about the cue that showed last and was not
+heard; the mood beside the call."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import pytest
 
 from simulator.critique import CueFinding, Evidence, Findings, Level
 from simulator.errors import UsageError
-from simulator.events import AgentSaid, CustomerSaid, Event, FindingsMade, HintGiven
+from simulator.events import AgentSaid, CustomerSaid, Event, FindingsMade, HintGiven, MoodShown
 from simulator.hints import next_hint
 from simulator.session import Session
 from tests.scripted import ScriptedCritic, ScriptedCustomer, a_persona, a_start
@@ -75,6 +76,24 @@ def test_each_step_is_kept() -> None:
     steps = [given.step for _ in range(4) if (given := session.hint())]
     assert steps == [1, 2, 3, 3]
     assert [event.step for event in kept if isinstance(event, HintGiven)] == steps
+
+
+def test_the_mood_is_shown_or_not_and_that_is_kept() -> None:
+    kept: list[Event] = []
+    session = a_session(mode="practice", kept=kept)
+    assert session.mood is None
+    assert session.show_mood()
+    assert session.mood == OPENING.step
+    assert not session.show_mood()
+    assert session.mood is None
+    assert [event.on for event in kept if isinstance(event, MoodShown)] == [True, False]
+
+
+def test_an_exam_shows_no_mood() -> None:
+    kept: list[Event] = []
+    with pytest.raises(UsageError) as refused:
+        a_session(mode="exam", kept=kept).show_mood()
+    assert (refused.value.key, kept) == ("exam_no_mood", [])
 
 
 def test_an_exam_has_none() -> None:

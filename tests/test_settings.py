@@ -159,6 +159,7 @@ def test_a_key_is_never_shown(tmp_path: Path) -> None:
         ("SIMULATOR_TIMEOUT", "nan", "setting_not_seconds"),
         ("SIMULATOR_CRITIC_TIMEOUT", "inf", "setting_not_seconds"),
         ("SIMULATOR_LANG", "fr", "setting_not_choice"),
+        ("SIMULATOR_PLAIN", "yes", "setting_not_choice"),
         ("SIMULATOR_STREAM_USAGE", "maybe", "setting_not_choice"),
         ("SIMULATOR_STRUCTURED", "xml", "setting_not_choice"),
         ("SIMULATOR_NOTE_AS", "assistant", "setting_not_choice"),
@@ -180,6 +181,20 @@ def test_a_value_that_cannot_be_used_is_named(tmp_path: Path, name: str, value: 
 def test_the_screens_language(tmp_path: Path) -> None:
     assert load(tmp_path, SIMULATOR_LANG="ZH").lang == "zh"
     assert load(tmp_path, SIMULATOR_LANG="en").lang == "en"
+
+
+@pytest.mark.parametrize(
+    ("values", "plain"),
+    [
+        ({}, False),
+        ({"TERM": "xterm"}, False),
+        ({"TERM": "dumb"}, True),
+        ({"SIMULATOR_PLAIN": "On"}, True),
+        ({"SIMULATOR_PLAIN": "off", "TERM": "dumb"}, False),
+    ],
+)
+def test_a_plain_terminal(tmp_path: Path, values: dict[str, str], plain: bool) -> None:
+    assert load(tmp_path, **values).plain == plain
 
 
 @pytest.mark.parametrize(

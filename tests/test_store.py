@@ -26,6 +26,7 @@ from simulator.events import (
     FindingsMade,
     Guessed,
     HintGiven,
+    MoodShown,
     Overruled,
     Repeated,
 )
@@ -71,6 +72,7 @@ EVERY_KIND: list[Event] = [
     Debriefed(verdict=a_verdict(), usage=Usage()),
     Debriefed(verdict=None, why="model_auth"),
     HintGiven(turn="c1", cue="again", step=2),
+    MoodShown(on=True),
     Repeated(grades={"again": (3, 5, None, "not_judged"), "fine": ()}, usage=Usage(prompt=4)),
     Overruled(what="again", grade=None, was=3, because="“收音机” \\ '", by="徐"),
     Overruled(what="hear", grade=2, was=None, because="…", by="Xu"),

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from simulator.persona import files, load
-from tests.screens import CTRL_C, CTRL_D, ENTER, PATIENCE_S, Screen, clean, customer, golden
+from tests.screens import CTRL_C, CTRL_D, ENTER, PATIENCE_S, Screen, clean, customer, golden, until_kept
 from tests.wire import Answer, Body, Rule, Wire, decide, fitting, rejecting
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals here")
@@ -142,13 +142,13 @@ def test_a_narrow_terminal_without_colours_and_a_customer_who_ends_the_call(tmp_
 
 def test_the_window_changes_its_size_during_a_call(tmp_path: Path) -> None:
     with Screen("chat", customer(tmp_path, "zh"), env=clean(tmp_path, LANG="zh_CN.UTF-8")) as screen:
-        for columns, rows in ((40, 12), (20, 6), (120, 40), (80, 24)):
+        for number, (columns, rows) in enumerate(((40, 12), (20, 6), (120, 40), (80, 24)), 1):
             screen.ready(YOU_ZH)
             screen.type("听起来")
-            screen.wait("听起来")
+            screen.ready("听起来")
             screen.resize(columns, rows)
             screen.line("挺急的，您慢慢说，我在这儿听着。")
-            screen.wait("周敏：")
+            until_kept(tmp_path, "customer_said", number + 1)
         screen.ready(YOU_ZH)
         screen.wait("空行=不出声", "/quit 离开")  # the bottom line is drawn for the new width
         assert "Traceback" not in screen.text()
