@@ -19,6 +19,8 @@ from simulator.errors import SettingsError
 DEFAULT_MODEL = "gpt-4.1-mini"
 Structured = Literal["auto", "json_schema", "json_object", "prompt"]
 NoteAs = Literal["system", "user"]
+Pace = Literal["off", "natural", "slow"]
+PACES: tuple[Pace, ...] = ("off", "natural", "slow")
 _T = TypeVar("_T", bound=str)
 
 
@@ -56,6 +58,7 @@ class Settings:
         agent: the name that calls are recorded under.
         lang: language of the screens as set (``zh``, ``en``), or None to follow the locale.
         store: URL of the record of calls, or None for the file in the user's data folder.
+        pace: how the customer's words appear at a terminal.
 
     """
 
@@ -64,6 +67,7 @@ class Settings:
     agent: str
     lang: str | None
     store: str | None
+    pace: Pace = "natural"
 
 
 def locale(environ: Mapping[str, str] | None = None) -> str:
@@ -100,6 +104,7 @@ def load(folder: Path | None = None, environ: Mapping[str, str] | None = None) -
         agent=values.get("SIMULATOR_AGENT") or _login(),
         lang=_choice(values, "SIMULATOR_LANG", ("zh", "en")),
         store=values.get("SIMULATOR_STORE"),
+        pace=_choice(values, "SIMULATOR_PACE", PACES) or "natural",
     )
 
 
