@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from simulator import __version__, texts
 from simulator.errors import UsageError
+from simulator.settings import PACES
 
 if TYPE_CHECKING:
     from simulator.settings import Settings
@@ -134,6 +135,8 @@ def _chat(chat: Parser, say: Texts) -> None:
     options.add_argument("--turns", type=int, default=TURN_LIMIT, metavar="N", help=say("help.turns", limit=TURN_LIMIT))
     options.add_argument("--exam", action="store_true", help=say("help.exam"))
     options.add_argument("--plain", action="store_true", help=say("help.plain"))
+    options.add_argument("--live", action="store_true", help=say("help.live"))
+    options.add_argument("--pace", choices=PACES, help=say("help.pace"))
     options.add_argument("--json", action="store_true", help=say("help.json"))
 
 

@@ -37,6 +37,7 @@ class Calls:
         agent: the name that calls are recorded under.
         turn_limit: agent turns after which the customer has no more time.
         mode: whether new calls are practice or an exam.
+        live: whether the customer of a new call speaks up when the line is dead.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Calls:
         agent: str,
         turn_limit: int,
         mode: Mode = "practice",
+        live: bool = False,
     ) -> None:
         self._customer = customer
         self._critic = critic
@@ -58,6 +60,7 @@ class Calls:
         self.agent = agent
         self.turn_limit = turn_limit
         self.mode = mode
+        self.live = live
 
     @property
     def offline(self) -> bool:
@@ -110,6 +113,7 @@ class Calls:
         return Started(
             version=__version__,
             mode=self.mode,
+            live=self.live,
             persona=persona.model_dump(mode="json"),
             engine="offline" if self.offline else "model",
             models={} if self.offline else {name: at.model for name, at in endpoints.items() if at},

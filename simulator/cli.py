@@ -76,6 +76,8 @@ def _chat(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
     at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not args.json
     if not args.persona and not at_terminal:
         raise UsageError("persona_needed")
+    if args.live and not at_terminal:
+        raise UsageError("live_needs_terminal")
     persona = load(find(args.persona)) if args.persona else None
     if at_terminal:
         from simulator.card import screen, show_card
@@ -86,7 +88,9 @@ def _chat(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
             show_card(persona, say, console, plain=plain)  # before anything else is loaded: it is what they wait for
         from simulator.terminal import Terminal
 
-        return Terminal(say, console, debug="debug" in args, plain=plain).run(persona, _calls(args, set_to))
+        pace = "off" if plain else args.pace or set_to.pace
+        terminal = Terminal(say, console, debug="debug" in args, plain=plain, pace=pace)
+        return terminal.run(persona, _calls(args, set_to))
     from simulator import lines
 
     if persona is None:
@@ -283,6 +287,7 @@ def _calls(args: argparse.Namespace, set_to: Settings) -> Calls:
         agent=getattr(args, "agent", None) or set_to.agent,
         turn_limit=getattr(args, "turns", arguments.TURN_LIMIT),
         mode="exam" if getattr(args, "exam", False) else "practice",
+        live=getattr(args, "live", False),
     )
     threading.Thread(target=calls.preload, daemon=True).start()
     return calls

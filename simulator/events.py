@@ -41,7 +41,7 @@ class Started(_Event):
     """The call was set up.
 
     With the origin ``transcript`` it was held elsewhere, and nobody directed the customer. In an ``exam`` there are no
-    hints.
+    hints. In a ``live`` call the customer does not wait for ever.
     """
 
     spoilers = frozenset({"persona"})
@@ -50,6 +50,7 @@ class Started(_Event):
     version: str
     origin: Origin = "call"
     mode: Mode = "practice"
+    live: bool = False
     persona: dict[str, Any]
     engine: Engine
     models: dict[str, str]
@@ -82,11 +83,18 @@ class CustomerSaid(_Event):
 
 
 class AgentSaid(_Event):
-    """The agent spoke, or stayed quiet (no text)."""
+    """The agent spoke, or stayed quiet (no text).
+
+    ``seconds`` is how long they took, from the customer's last word on the screen; None where nobody can know.
+    ``dead_air``: they did nothing at all in a live call until the customer spoke up. Both are for looking back:
+    no rule and no prompt reads them.
+    """
 
     kind: Literal["agent_said"] = "agent_said"
     turn: str
     text: str
+    seconds: float | None = None
+    dead_air: bool = False
 
 
 class FindingsMade(_Event):

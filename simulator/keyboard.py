@@ -7,8 +7,9 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,7 +18,7 @@ from simulator.transcript import printable
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.buffer import Buffer
-    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+    from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 
     from simulator.texts import Texts
 
@@ -26,6 +27,24 @@ _T = TypeVar("_T")
 
 class Left(Exception):
     """The agent left. What is open stays open and is offered at the next start."""
+
+
+class DeadAir(Exception):
+    """Nothing was typed for as long as the customer bears it."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long an empty line may stay untouched.
+
+    Attributes:
+        seconds: that long, from the start and after each key.
+        waits: it does not begin before a key is pressed.
+
+    """
+
+    seconds: float
+    waits: bool = False
 
 
 class Keyboard:
@@ -49,7 +68,12 @@ class Keyboard:
         return self._prompt.default_buffer.text if self._prompt else ""
 
     async def ask(
-        self, label: str, toolbar: Callable[[], str] | None = None, words: str = "", earlier: Sequence[str] = ()
+        self,
+        label: str,
+        toolbar: Callable[[], str] | None = None,
+        words: str = "",
+        earlier: Sequence[str] = (),
+        patience: Patience | None = None,
     ) -> str:
         """One line from the keyboard, beginning with what was typed before.
 
@@ -58,9 +82,11 @@ class Keyboard:
             toolbar: the bottom line.
             words: what stands on the line already.
             earlier: the lines that Up and Down bring back, the oldest first; no other line is ever brought back.
+            patience: how long the line may stay untouched; None: for ever.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C. `Left`: Ctrl-D, or the window was closed.
+            KeyboardInterrupt: Ctrl-C. `Left`: Ctrl-D, or the window was closed. `DeadAir`: the line stayed untouched
+                for as long as there is patience; it has been taken off the screen.
         """
         from prompt_toolkit.history import InMemoryHistory
 
@@ -69,11 +95,12 @@ class Keyboard:
         buffer = self._prompt.default_buffer
         buffer.history = InMemoryHistory(list(earlier))
         try:
-            if self._plain:
-                with self._prompt.input.raw_mode(), _echoed(label, words, buffer):
-                    return await self._prompt.prompt_async("", default=words)
-            self._prompt.bottom_toolbar = toolbar  # as an argument, None would keep the one before
-            return await self._prompt.prompt_async(label, default=words)
+            with _clock(self._prompt, patience) as start:
+                if self._plain:
+                    with self._prompt.input.raw_mode(), _echoed(label, words, buffer):
+                        return await self._prompt.prompt_async("", default=words, pre_run=start)
+                self._prompt.bottom_toolbar = toolbar  # as an argument, None would keep the one before
+                return await self._prompt.prompt_async(label, default=words, pre_run=start)
         except EOFError:
             raise Left from None
 
@@ -90,6 +117,36 @@ class Keyboard:
         editor.default_buffer.on_text_insert += _only_printable
         return editor
 
+    @contextmanager
+    def listening(self, at_once: asyncio.Event) -> Iterator[None]:
+        """While somebody speaks: the event is set when a key asks for the rest at once (Enter, Space or →).
+
+        Ctrl-C is what it always is. Other keys are for the next prompt, and so is a space between words.
+        """
+        from prompt_toolkit.application.current import get_app_session
+        from prompt_toolkit.input.typeahead import store_typeahead
+        from prompt_toolkit.keys import Keys
+
+        source = get_app_session().input
+        typed = ""
+
+        def take(presses: Iterable[KeyPress]) -> None:
+            nonlocal typed
+            for press in presses:
+                if press.key == Keys.ControlC:
+                    signal.raise_signal(signal.SIGINT)
+                elif press.key in {Keys.Enter, Keys.ControlJ, Keys.Right} or (press.key == " " and not typed):
+                    at_once.set()
+                else:
+                    typed += press.data if press.data.isprintable() else ""
+                    store_typeahead(source, [press])
+
+        with source.raw_mode(), source.attach(lambda: take(source.read_keys())):
+            try:
+                yield
+            finally:
+                take(source.flush_keys())
+
     async def choice(self, name: str, letters: str) -> str:
         """One of the letters; the first when nothing was typed."""
         while True:
@@ -101,6 +158,38 @@ class Keyboard:
                 return letters[0]
             if len(typed) == 1 and typed in letters:  # a sentence meant for the customer is no choice
                 return typed
+
+
+@contextmanager
+def _clock(prompt: PromptSession[str], patience: Patience | None) -> Iterator[Callable[[], None]]:
+    """Leave the prompt with `DeadAir` when patience is at an end; what is yielded is to be called when it is there."""
+    app = prompt.app
+    running: asyncio.TimerHandle | None = None
+
+    def end() -> None:
+        if not prompt.default_buffer.text and not app.is_done:
+            app.erase_when_done = True
+            app.exit(exception=DeadAir())
+
+    def restart(_: object = None) -> None:
+        nonlocal running
+        if running:
+            running.cancel()
+        if patience:
+            running = asyncio.get_running_loop().call_later(patience.seconds, end)
+
+    def start() -> None:
+        if patience and not patience.waits:
+            restart()
+
+    app.key_processor.after_key_press.add_handler(restart)
+    try:
+        yield start
+    finally:
+        app.key_processor.after_key_press.remove_handler(restart)
+        app.erase_when_done = False
+        if running:
+            running.cancel()
 
 
 def _only_printable(buffer: Buffer) -> None:

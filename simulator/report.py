@@ -7,6 +7,7 @@ from 1, whoever speaks.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,12 @@ def sections(call: Reading) -> Iterator[Section]:
         yield _mood(call)
     yield _worries(call)
     yield _layers(call)
-    for name, blocks in (("gaps", _gaps(call)), ("next", _next(call)), ("tokens", _tokens(call))):
+    for name, blocks in (
+        ("times", _times(call)),
+        ("gaps", _gaps(call)),
+        ("next", _next(call)),
+        ("tokens", _tokens(call)),
+    ):
         if body := tuple(blocks):
             yield Section(call.say(f"{name}.title"), body, name)
 
@@ -363,6 +369,20 @@ def _layer(call: Reading, layer: Layer, scored: LayerScore) -> Item:
         rows.append(_word(call, word, mark(word.was), mark(word.grade)))
     score = word.grade if word else scored.score
     return Item(call.say(f"layers.{layer}"), mark(score), "plain", tuple(rows), f"layer-{layer}", score)
+
+
+def _times(call: Reading) -> Iterator[Block]:
+    """How long the agent took to answer, where that was recorded; silences are no answers."""
+    said = [event for event in call.events if isinstance(event, AgentSaid)]
+    taken = [(e.seconds, call.line_of[e.turn]) for e in said if e.seconds is not None and e.text]
+    if taken:
+        longest, line = max(taken, key=lambda one: one[0])
+        middle = statistics.median(seconds for seconds, _ in taken)
+        yield Row(call.say("times.median"), call.say("times.seconds", seconds=f"{middle:.0f}"))
+        text = call.say("times.in_line", seconds=f"{longest:.0f}", line=line)
+        yield Row(call.say("times.longest"), text, see=(line,))
+    if dead := tuple(call.line_of[event.turn] for event in said if event.dead_air):
+        yield Row(call.say("times.dead_air"), call.listed(dead), see=dead)
 
 
 def _gaps(call: Reading) -> Iterator[Block]:

@@ -41,7 +41,7 @@ from simulator.events import (
 )
 from simulator.hints import next_hint
 from simulator.persona import Persona
-from simulator.transcript import Turn, echoes, printable
+from simulator.transcript import Turn, echoes, parts, printable
 
 ATTEMPTS = 3
 """How often the customer's words are asked for when an answer that began had to be thrown away."""
@@ -51,7 +51,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Words:
-    """A piece of the customer's answer, as it comes."""
+    """A part of the customer's answer, as it comes: a word, or a Chinese character (see `transcript.parts`).
+
+    It counts as heard when the next one is asked for. So whoever shows the words at a speaker's pace asks at that
+    pace, and what is kept when the agent cuts in is what they could hear.
+    """
 
     text: str
 
@@ -121,13 +125,21 @@ class Session:
         for event in self._commit(start, opening):
             yield event
 
-    async def say(self, words: str) -> AsyncGenerator[Update, None]:
+    async def say(
+        self, words: str, *, seconds: float | None = None, dead_air: bool = False
+    ) -> AsyncGenerator[Update, None]:
         """One turn of the call: the agent's words (none: they stay quiet), then the customer's answer as it comes.
+
+        Args:
+            words: what the agent says.
+            seconds: how long they took, if that is known.
+            dead_air: they did nothing at all until the customer spoke up; there are no words then.
 
         Raises:
             ModelError: no answer came. The agent's words are kept; `answer` asks again.
         """
-        yield self._commit(AgentSaid(turn=self._new_turn("a"), text=printable(words).strip()))[0]
+        text = printable(words).strip()
+        yield self._commit(AgentSaid(turn=self._new_turn("a"), text=text, seconds=seconds, dead_air=dead_air))[0]
         self.judge()
         async with aclosing(self.answer()) as updates:  # closing this one is cutting in there, at once
             async for update in updates:
@@ -163,9 +175,10 @@ class Session:
                 async for piece in self._customer.answer(turns, direction):
                     if isinstance(piece, Usage):
                         heard.usage = piece
-                    else:
-                        heard.text += piece
-                        yield Words(printable(piece))
+                        continue
+                    for part in parts(piece):
+                        yield Words(printable(part))
+                        heard.text += part  # they came back for more: this was heard
             except SpoiltAnswer as spoilt:
                 heard.text = ""
                 yield Discarded(spoilt.key)

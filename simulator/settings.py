@@ -19,6 +19,8 @@ from simulator.errors import SettingsError
 DEFAULT_MODEL = "gpt-4.1-mini"
 Structured = Literal["auto", "json_schema", "json_object", "prompt"]
 NoteAs = Literal["system", "user"]
+Pace = Literal["off", "natural", "slow"]
+PACES: tuple[Pace, ...] = ("off", "natural", "slow")
 _T = TypeVar("_T", bound=str)
 
 
@@ -57,6 +59,7 @@ class Settings:
         lang: language of the screens as set (``zh``, ``en``), or None to follow the locale.
         store: URL of the record of calls, or None for the file in the user's data folder.
         plain: whether calls are read aloud from the screen: lines of text and nothing else.
+        pace: how the customer's words appear at a terminal.
 
     """
 
@@ -66,6 +69,7 @@ class Settings:
     lang: str | None
     store: str | None
     plain: bool = False
+    pace: Pace = "natural"
 
 
 def locale(environ: Mapping[str, str] | None = None) -> str:
@@ -103,6 +107,7 @@ def load(folder: Path | None = None, environ: Mapping[str, str] | None = None) -
         lang=_choice(values, "SIMULATOR_LANG", ("zh", "en")),
         store=values.get("SIMULATOR_STORE"),
         plain=_plain(values),
+        pace=_choice(values, "SIMULATOR_PACE", PACES) or "natural",
     )
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import time
 import traceback
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractContextManager, aclosing, nullcontext
+from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
@@ -19,17 +21,19 @@ from rich.text import Text
 from simulator import report
 from simulator.card import desk, show_card
 from simulator.errors import ModelError, SimulatorError, UsageError
-from simulator.events import CouldNotJudge, CustomerSaid, Ended, FindingsMade, Guessed
-from simulator.flow import Flow, Sentences
+from simulator.events import AgentSaid, CouldNotJudge, CustomerSaid, Ended, FindingsMade, Guessed
+from simulator.flow import Flow, Sentences, Speech
 from simulator.hints import HINTS
-from simulator.keyboard import Keyboard, Left, put_back, unless_interrupted
+from simulator.keyboard import DeadAir, Keyboard, Left, Patience, put_back, unless_interrupted
+from simulator.pace import Tempo, dead_air_s
 from simulator.page import AMBER, RED, Page, cells, wrap
 from simulator.persona import Persona, files, load
-from simulator.transcript import Turn, is_quiet, printable
+from simulator.transcript import Turn, is_quiet, parts, printable
 
 if TYPE_CHECKING:
     from simulator.calls import Calls
     from simulator.session import Session, Update
+    from simulator.settings import Pace
     from simulator.texts import Texts
 
 _T = TypeVar("_T")
@@ -43,6 +47,9 @@ COMMANDS = {
     "/quit": "quit", "/退出": "quit",
 }  # fmt: skip
 
+DEAD_AIR_AT_MOST = 2
+"""Times in a row that a customer speaks up into a dead line by themselves: there may be nobody at the desk."""
+
 
 class Terminal:
     """One run of the program at a terminal.
@@ -52,13 +59,27 @@ class Terminal:
         console: where to print.
         debug: whether the technical details of errors are shown.
         plain: whether the screen is read aloud: only lines of text, labelled in words, and nothing drawn twice.
+        pace: how the customer's words appear.
+        patience_s: how long a customer bears a dead line in a live call, by step and difficulty (`pace.dead_air_s`).
     """
 
-    def __init__(self, say: Texts, console: Console, *, debug: bool = False, plain: bool = False) -> None:
+    def __init__(
+        self,
+        say: Texts,
+        console: Console,
+        *,
+        debug: bool = False,
+        plain: bool = False,
+        pace: Pace = "natural",
+        patience_s: Callable[[int, int], float] = dead_air_s,
+    ) -> None:
         self._say = say
         self._console = console
         self._debug = debug
         self._plain = plain
+        self._pace = pace
+        self._patience_s = patience_s
+        self._spoken: float | None = None  # when the customer's last word came on the screen, by the monotonic clock
         self._keyboard = Keyboard(say, no_color=console.no_color, plain=plain)
         self._unsent = ""  # words that Ctrl-C took from the prompt, and that it gets back
         self._told_down = False  # whether they know that the critic is down
@@ -92,10 +113,11 @@ class Terminal:
             self._kept = "chat.left_open"
             self._engine_notice(start.engine == "offline", start.models.get("customer", ""))
             self._note(self._say("chat.exam" if start.mode == "exam" else "chat.how"))
+            self._live_notice(start.live)
             self._console.print()
             async for update in session.begin(start):
                 if isinstance(update, CustomerSaid):
-                    self._turn(session, Turn(update.turn, "customer", update.text))
+                    await self._opening(session, update)
         try:
             await self._call(session)
             await self._debrief(session)
@@ -166,6 +188,7 @@ class Terminal:
         if session.persona != carded:
             show_card(session.persona, self._say, self._console, plain=self._plain)
         self._engine_notice(session.start.engine == "offline", session.start.models.get("customer", ""))
+        self._live_notice(session.start.live and not session.over and choice != "d")
         self._console.print()
         for turn in session.turns:
             self._turn(session, turn)
@@ -190,9 +213,15 @@ class Terminal:
         if session.awaits_answer:
             await self._show(session, session.answer)
         while not session.over:
-            words = await self._agent_words(session)
+            dead_air = False
+            try:
+                words = await self._agent_words(session)
+            except DeadAir:
+                self._note(self._say("chat.dead_air"))
+                words, dead_air, self._unsent = "", True, ""
             if words is not None:
-                await self._show(session, lambda words=words: session.say(words))  # type: ignore[misc]
+                seconds = None if self._spoken is None else round(time.monotonic() - self._spoken, 1)
+                await self._show(session, partial(session.say, words, seconds=seconds, dead_air=dead_air))
 
     async def _agent_words(self, session: Session) -> str | None:
         """What the agent says next; None when they gave a command instead."""
@@ -200,7 +229,9 @@ class Terminal:
             self._news(session)
         own = [turn.text for turn in session.turns if turn.speaker == "agent" and turn.text]
         try:
-            words = await self._keyboard.ask(self._say("chat.you"), self._toolbar(session), self._unsent, own)
+            words = await self._keyboard.ask(
+                self._say("chat.you"), self._toolbar(session), self._unsent, own, self._patience(session)
+            )
         except KeyboardInterrupt:
             self._unsent = self._keyboard.unsent
             choice = await self._keyboard.choice("chat.interrupt", "ceq")
@@ -219,6 +250,14 @@ class Terminal:
         near = difflib.get_close_matches(typed, COMMANDS, n=1, cutoff=0.4)
         self._note(self._say("chat.no_such_command", typed=typed, near=near[0] if near else "/help"))
         return None
+
+    def _patience(self, session: Session) -> Patience | None:
+        """How long the customer bears a dead line; None: for ever."""
+        if not session.start.live:
+            return None
+        said = [event for event in session.events if isinstance(event, AgentSaid)][-DEAD_AIR_AT_MOST:]
+        nobody = len(said) == DEAD_AIR_AT_MOST and all(event.dead_air for event in said)
+        return Patience(self._patience_s(session.state.step, session.persona.difficulty), waits=nobody)
 
     def _command(self, session: Session, command: str) -> None:
         match command:
@@ -275,25 +314,57 @@ class Terminal:
     async def _stream(self, session: Session, updates: AsyncGenerator[Update, None]) -> None:
         from simulator.session import Discarded, Words
 
-        flow = self._flow(session)
+        flow, speech, at_once = self._flow(session), None, asyncio.Event()
         try:
-            async with aclosing(updates):
-                async for update in updates:
-                    if isinstance(update, Words):
-                        flow.write(update.text)
-                    elif isinstance(update, Discarded):
-                        if flow.close():
-                            self._note(self._say("chat.discarded"))
-                        flow = self._flow(session)
-                    elif isinstance(update, Ended):
-                        flow.close()
-                        self._note(self._say(f"chat.ended.{update.how}"))
+            with self._listening(at_once):
+                async with aclosing(updates):
+                    async for update in updates:
+                        if isinstance(update, Words):
+                            speech = speech or self._speech(flow, session.state.step, at_once)
+                            await speech.say(update.text)
+                        elif isinstance(update, Discarded):
+                            if flow.close():
+                                self._note(self._say("chat.discarded"))
+                            flow, speech = self._flow(session), None
+                        elif isinstance(update, Ended):
+                            flow.close()
+                            self._note(self._say(f"chat.ended.{update.how}"))
         except asyncio.CancelledError:
             if flow.close():
                 self._note(self._say("chat.cut_in"))
             raise
         finally:
             flow.close()
+            self._spoken = time.monotonic()
+
+    async def _opening(self, session: Session, said: CustomerSaid) -> None:
+        """The customer's first words, which are kept already: Ctrl-C shows the rest of them as well."""
+        flow = self._flow(session)
+        rest = parts(printable(said.text))
+        at_once = asyncio.Event()
+        speech = self._speech(flow, said.step, at_once)
+
+        async def speak() -> None:
+            await speech.say(rest.pop(0))  # before the line editor is loaded, which takes a while
+            with self._listening(at_once):
+                while rest:
+                    await speech.say(rest[0])
+                    del rest[0]
+
+        with suppress(asyncio.CancelledError):
+            await unless_interrupted(speak())
+        flow.write("".join(rest))
+        flow.close()
+        self._spoken = time.monotonic()
+
+    def _listening(self, at_once: asyncio.Event) -> AbstractContextManager[None]:
+        """While the customer speaks: the event is set when the rest is wanted at once."""
+        return nullcontext() if self._pace == "off" else self._keyboard.listening(at_once)
+
+    def _speech(self, flow: Flow | Sentences, step: int, at_once: asyncio.Event) -> Speech:
+        """What the customer says from now on; what was pressed before is no wish to hear the rest of it."""
+        at_once.clear()
+        return Speech(flow, Tempo(self._pace, step), at_once)
 
     def _toolbar(self, session: Session) -> Callable[[], str]:
         """The bottom line: the mood, if it was asked for, the commands, and whether the critic is down."""
@@ -352,7 +423,7 @@ class Terminal:
         label = self._say("chat.them", name=name)
         if self._plain:
             return Sentences(self._console, label, self._say("chat.waiting", name=name))
-        return Flow(self._console, label)
+        return Flow(self._console, label, session.persona.language)
 
     def _page(self, page: Page) -> None:
         self._console.print(page.aloud() if self._plain else page)
@@ -380,6 +451,10 @@ class Terminal:
             self._line(self._say("chat.offline"), AMBER)
         else:
             self._note(self._say("chat.model", model=model))
+
+    def _live_notice(self, live: bool) -> None:
+        if live:
+            self._note(self._say("chat.live"))
 
     def _sentences(self, sentences: Sequence[str]) -> None:
         for sentence in sentences:

@@ -63,6 +63,16 @@ def sentences(text: str) -> list[str]:
     return [part.strip() for part in re.findall(r"[^。！？!?.；;\n]+[。！？!?.；;]*", text) if part.strip()]
 
 
+_CHINESE = r"[\u2e80-\u2fff\u3040-\u9fff\uf900-\ufaff]"
+# Where the next word begins: behind a blank, before an opening mark, before and behind a Chinese character.
+_NEXT_PART = re.compile(rf"(?<=\s)(?=\S)|(?=[(（“「『])|(?<![(（“「『])(?={_CHINESE})|(?<={_CHINESE})(?=\w)")
+
+
+def parts(text: str) -> list[str]:
+    """The text in the smallest parts that are said at a time: a word, or a Chinese character, with its marks."""
+    return [part for part in _NEXT_PART.split(text) if part]
+
+
 def is_quiet(turn: Turn) -> bool:
     """Whether an agent turn keeps quiet: no words, or only ones that keep the line open ("嗯，您说", "mm, go on")."""
     if turn.speaker != "agent":

@@ -49,6 +49,7 @@ def clean(folder: Path, **more: str) -> dict[str, str]:
         "TZ": "UTC",
         "PYTHONPATH": str(ROOT),
         "SIMULATOR_AGENT": "Test",
+        "SIMULATOR_PACE": "off",
         "SIMULATOR_STORE": f"sqlite:///{folder}/calls.sqlite3",
         **more,
     }
@@ -162,16 +163,19 @@ class Screen:
         env: the whole environment, see `clean`; its ``HOME`` is the working folder.
         columns: the terminal's width.
         rows: its height.
+        module: what is run.
 
     Attributes:
         raw: every byte that the program wrote.
         terminal: what became of them.
     """
 
-    def __init__(self, *args: str, env: Mapping[str, str], columns: int = 80, rows: int = 24) -> None:
+    def __init__(
+        self, *args: str, env: Mapping[str, str], columns: int = 80, rows: int = 24, module: str = "simulator"
+    ) -> None:
         self.raw = b""
         self._child: pexpect.spawn[bytes] = pexpect.spawn(
-            sys.executable, ["-m", "simulator", *args], env=env, cwd=env["HOME"], dimensions=(rows, columns)
+            sys.executable, ["-m", module, *args], env=env, cwd=env["HOME"], dimensions=(rows, columns)
         )
         self._child.delaybeforesend = None
         self._set_at_first = self._set_to()

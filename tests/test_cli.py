@@ -114,6 +114,7 @@ def test_the_command_line(tmp_path: Path, line: str, sentence: str) -> None:
     [
         ("OPENAI_BASE_URL", "api.example", "OPENAI_BASE_URL must begin with http:// or https://."),
         ("SIMULATOR_LANG", "fr", "SIMULATOR_LANG must be one of zh, en, not fr."),
+        ("SIMULATOR_PACE", "fast", "SIMULATOR_PACE must be one of off, natural, slow, not fast."),
         ("SIMULATOR_TIMEOUT", "long", "SIMULATOR_TIMEOUT must be a number of seconds from 0 to 3600, not long."),
         ("SIMULATOR_STRUCTURED", "xml", "SIMULATOR_STRUCTURED must be one of auto, json_schema, json_object, prompt"),
         ("SIMULATOR_NOTE_AS", "tool", "SIMULATOR_NOTE_AS must be one of system, user, not tool."),
@@ -124,7 +125,7 @@ def test_settings(tmp_path: Path, name: str, value: str, sentence: str) -> None:
     settings = {"OPENAI_API_KEY": "k", name: value}
     from_environment = piped("personas", env=clean(tmp_path, **settings))
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()), encoding="utf-8")
-    from_file = piped("personas", env=clean(tmp_path))
+    from_file = piped("personas", env={key: one for key, one in clean(tmp_path).items() if key != name})
     for done in (from_environment, from_file):
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr.startswith(f"The setting {sentence}")

@@ -23,7 +23,7 @@ PIECES = st.lists(
 
 def shown(pieces: list[str], width: int) -> str:
     file = io.StringIO()
-    flow = Flow(Console(file=file, width=width, color_system=None), "周敏：")
+    flow = Flow(Console(file=file, width=width, color_system=None), "周敏：", "zh-CN")
     for piece in pieces:
         flow.write(piece)
     flow.close()

@@ -417,12 +417,16 @@ def mixed(language: str) -> Call:
 
 
 def broken(language: str) -> Call:
-    """A call that went downhill with a critic that came and went: not judged, hung up, not summed up, no guess."""
+    """A call that went downhill with a critic that came and went: not judged, hung up, not summed up, no guess.
+
+    It was a live one: the agent took 7 s, 14 s and 21 s, and nothing came from them in lines 8 and 12.
+    """
     said, words = LINES[language], WORDS[language]
     shown = quoted("c3", {"zh": "（停顿）", "en": "(pause)"}[language])
     events: list[Event] = [start(language), CustomerSaid(turn="c1", text=said["c1"], step=2)]
     for number, step in ((2, 2), (4, 2), (6, 1), (8, 0), (10, 0)):
-        events.append(AgentSaid(turn=f"a{number}", text=said["a8"] if number < 8 else ""))
+        text, dead_air = (said["a8"], False) if number < 8 else ("", number == 8)
+        events.append(AgentSaid(turn=f"a{number}", text=text, seconds=3.5 * number, dead_air=dead_air))
         if number in {2, 10}:
             events.append(CouldNotJudge(turn=f"a{number}", why="model_timeout" if number == 2 else "unheard_of"))
         elif number < 8:
@@ -431,7 +435,7 @@ def broken(language: str) -> Call:
         next_cue = {4: "low-voice"}.get(number)
         events.append(CustomerSaid(turn=f"c{number + 1}", text=said[f"c{number + 1}"], step=step, cue=next_cue))
     events += [
-        AgentSaid(turn="a12", text=""),
+        AgentSaid(turn="a12", text="", dead_air=True),
         CustomerSaid(turn="c13", text={"zh": "算了。（挂断）", "en": "Never mind. (hangs up)"}[language], step=0),
         Ended(how="hung_up"),
         Debriefed(verdict=None, why="model_server"),
@@ -796,6 +800,13 @@ def test_what_was_judged_after_all_is_not_called_not_judged() -> None:
     told = Call(call.persona, [*call.events, *late], call.texts)
     assert lines_with(told, "Cue 1") == ["Cue 1 · repetition  not shown"]
     assert lines_with(told, "could not be judged") == []
+
+
+def test_answer_times_are_told_where_they_were_recorded_and_silences_are_no_answers() -> None:
+    page = markdown(*_all_of(broken("en")))
+    assert "## How long you took\n\n- **Median**: 14 s\n- **Longest**: 21 s (line 6)\n" in page
+    assert "- **Dead air in lines**: 8, 12\n" in page
+    assert "How long you took" not in markdown(*_all_of(mixed("en")))
 
 
 def test_tokens_are_told_line_by_line_and_repeats_are_paid_for() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from simulator.critic import ModelCritic
 from simulator.critique import Usage
 from simulator.customer import ModelCustomer
+from simulator.director import follow
 from simulator.errors import ModelError, SpoiltAnswer, StoreError
 from simulator.events import (
     AgentSaid,
@@ -117,7 +119,7 @@ async def test_a_turn_is_the_agents_words_then_the_answer_piece_by_piece() -> No
     session, customer, _ = await begun(["It was ", "Saturday.", Usage(prompt=7, completion=3)])
     updates = await say(session, "When was it?")
     assert shown(updates) == [
-        "agent_said When was it?", "~It was ", "~Saturday.", "customer_said It was Saturday.",
+        "agent_said When was it?", "~It ", "~was ", "~Saturday.", "customer_said It was Saturday.",
     ]  # fmt: skip
     said = updates[-1]
     assert isinstance(said, CustomerSaid)
@@ -178,6 +180,31 @@ async def test_findings_direct_the_next_turn() -> None:
     assert session.state.step == 1
 
 
+async def test_times_and_dead_air_are_kept_and_change_no_request() -> None:
+    """Neither the customer nor the critic is told how long somebody took, or that a silence was not chosen."""
+
+    async def held(**timed: Any) -> tuple[list[Any], list[Any], list[Event]]:
+        prompts = Prompts("en")
+        speaks = ScriptedModel(["It was ", "Saturday."], ["Hello? ", "Are you there?"], "Mm.")
+        judges = ScriptedModel(then=a_form())
+        customer = ModelCustomer(PERSONA.caller(), prompts, speaks)
+        session = Session(PERSONA, customer, ModelCritic(PERSONA, prompts, judges), Record().append)
+        await all_of(session.begin(a_start(PERSONA)))
+        for words in ("When was it?", "", "I am here."):
+            await all_of(session.say(words, **timed if words else timed | {"dead_air": bool(timed)}))
+            await session.settle()
+        return speaks.requests, judges.requests, session.events
+
+    plain, timed = await held(), await held(seconds=41.5)
+    assert plain[:2] == timed[:2]
+    assert len(plain[0]) == len(plain[1]) == 3
+    agent = [event for event in timed[2] if isinstance(event, AgentSaid)]
+    assert [(e.text, e.seconds, e.dead_air) for e in agent] == [
+        ("When was it?", 41.5, False), ("", 41.5, True), ("I am here.", 41.5, False),
+    ]  # fmt: skip
+    assert follow(PERSONA, plain[2]) == follow(PERSONA, timed[2])
+
+
 # --- answers that break ----------------------------------------------------------------------------------
 
 SPOILT = SpoiltAnswer("model_cut")
@@ -186,7 +213,8 @@ SPOILT = SpoiltAnswer("model_cut")
 async def test_a_spoilt_answer_is_discarded_and_asked_for_again() -> None:
     session, customer, _ = await begun(["Half an", SPOILT], "A whole one.")
     assert shown(await say(session, "Well?")) == [
-        "agent_said Well?", "~Half an", "!model_cut", "~A whole one.", "customer_said A whole one.",
+        "agent_said Well?", "~Half ", "~an", "!model_cut",
+        "~A ", "~whole ", "~one.", "customer_said A whole one.",
     ]  # fmt: skip
     assert customer.asked[0] == customer.asked[1]
 
@@ -257,13 +285,26 @@ async def test_the_worry_that_was_brought_up_is_kept_with_the_turn(cut: bool, wo
     assert (said.turn, said.worry, said.cue, said.held_back) == ("c9", worry, None, False)
 
 
+async def test_what_is_kept_is_what_whoever_shows_the_words_had_time_to_show() -> None:
+    """An answer may come in one piece; its words are handed out one by one, each when the one before was heard."""
+    session, _, _ = await begun("嗯，我（停顿）就是想问问。")
+    shown_so_far = ""
+    async with aclosing(session.say("您说")) as updates:
+        async for update in updates:
+            if isinstance(update, Words):
+                if update.text == "想":
+                    break  # it was never shown
+                shown_so_far += update.text
+    assert session.turns[-1].text == shown_so_far == "嗯，我（停顿）就是"
+    assert session.turns[-1].interrupted
+
+
 async def test_closing_the_stream_is_cutting_in_as_well() -> None:
     session, _, _ = await begun(["I only wanted ", "to ask"])
     updates = session.say("Well?")
-    await anext(updates)
-    await anext(updates)
+    assert shown([await anext(updates) for _ in range(4)]) == ["agent_said Well?", "~I ", "~only ", "~wanted "]
     await updates.aclose()
-    assert session.turns[-1].text == "I only wanted"
+    assert session.turns[-1].text == "I only"  # nobody came back for more after the last word: it was not heard
     assert session.turns[-1].interrupted
 
 
@@ -358,7 +399,7 @@ async def test_a_silence_without_an_answer_is_not_judged() -> None:
 async def test_the_customer_ends_the_call_after_their_last_words() -> None:
     session, _, _ = await begun("I must go.", turn_limit=1)
     assert shown(await say(session, "Wait.")) == [
-        "agent_said Wait.", "~I must go.", "customer_said I must go.", "ended turn_limit",
+        "agent_said Wait.", "~I ", "~must ", "~go.", "customer_said I must go.", "ended turn_limit",
     ]  # fmt: skip
     assert session.over
     assert not session.awaits_answer

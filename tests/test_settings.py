@@ -57,6 +57,13 @@ def test_the_endpoint_that_plays_the_customer(tmp_path: Path, values: dict[str, 
     assert load(tmp_path, **values).customer == expected
 
 
+def test_the_pace_is_natural_unless_set(tmp_path: Path) -> None:
+    assert load(tmp_path).pace == "natural"
+    assert [load(tmp_path, SIMULATOR_PACE=value).pace for value in ("off", "slow", " Natural ")] == [
+        "off", "slow", "natural",
+    ]  # fmt: skip
+
+
 def test_the_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("OPENAI_API_KEY=sk-file\nSIMULATOR_MODEL=from-file\nSIMULATOR_AGENT=李\n", "utf-8")
     found = load(tmp_path, SIMULATOR_MODEL="from-environment")

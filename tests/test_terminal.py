@@ -18,8 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from simulator.events import started
 from simulator.persona import files, load
-from tests.screens import CTRL_C, CTRL_D, ENTER, PATIENCE_S, Screen, clean, customer, golden, until_kept
+from simulator.store import Store
+from tests.screens import CTRL_C, CTRL_D, ENTER, PATIENCE_S, Screen, clean, customer, golden, piped, until_kept
 from tests.wire import Answer, Body, Rule, Wire, decide, fitting, rejecting
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals here")
@@ -83,6 +85,11 @@ def judged(folder: Path, turns: int) -> None:
         time.sleep(0.01)
 
 
+def timeless(text: str) -> str:
+    """Without how long the test took to type, and the line that took longest."""
+    return re.sub(r"\d+ (s|秒)(?: \(line \d+\)|（第 \d+ 行）)?$", r"# \1", text, flags=re.MULTILINE)
+
+
 # --- whole calls -----------------------------------------------------------------------------------------
 
 
@@ -102,7 +109,7 @@ def test_a_whole_call_in_chinese(tmp_path: Path) -> None:
         screen.ready("你注意到了哪些没明说的线索？ ")
         screen.line("第三回；声音低下去；水壶")
         assert screen.end() == 0
-        golden("zh-call", screen.text())
+        golden("zh-call", timeless(screen.text()))
 
 
 def test_a_whole_call_in_english(tmp_path: Path) -> None:
@@ -120,7 +127,7 @@ def test_a_whole_call_in_english(tmp_path: Path) -> None:
         screen.ready(CUES)
         screen.line("")
         assert screen.end() == 0
-        golden("en-call", screen.text())
+        golden("en-call", timeless(screen.text()))
 
 
 def test_a_narrow_terminal_without_colours_and_a_customer_who_ends_the_call(tmp_path: Path) -> None:
@@ -135,7 +142,7 @@ def test_a_narrow_terminal_without_colours_and_a_customer_who_ends_the_call(tmp_
         screen.ready("线索？ ")
         screen.line()
         assert screen.end() == 0
-        golden("zh-call-40", screen.text())
+        golden("zh-call-40", timeless(screen.text()))
         assert not COLOUR.search(screen.raw)
         assert screen.styles() == {("default", "default")}
 
@@ -533,3 +540,128 @@ def test_an_exam_gives_no_hints_and_the_debrief_says_so(tmp_path: Path) -> None:
         screen.line("")
         assert screen.end() == 0
         screen.wait("This was an exam: without hints.")
+
+
+# --- pace ------------------------------------------------------------------------------------------------
+
+
+def test_words_come_at_the_customers_pace_and_what_was_not_shown_was_not_said(
+    tmp_path: Path, wire: Wire, endpoint: Endpoint
+) -> None:
+    """The model answers at once; what is on the screen when the agent cuts in is what the record holds."""
+    env = with_model(tmp_path, wire, SIMULATOR_PACE="off")
+    with Screen("chat", customer(tmp_path), "--pace", "natural", env=env) as screen:
+        screen.wait("Ann Marsh: Hello")
+        screen.type(CTRL_C)  # nobody cuts into an opening: the rest of it comes at once
+        screen.ready(YOU)
+        assert "This\nis the third time I've rung.\nYou:" in screen.text()
+        assert "(you cut in)" not in screen.text()
+        # Cutting in keeps what was shown.
+        endpoint.says = [Answer("(low) Ten thousand-three-hundred-and-twelve pounds.")]
+        screen.line("Count.")
+        screen.wait("Ann Marsh: (low) Ten thousand-three-hundred-and-twelve")
+        assert "pounds" not in screen.text()
+        screen.type(CTRL_C)
+        screen.wait("(you cut in)")
+        shown = re.findall(r"Ann Marsh: (.*)\n\(you cut in\)", screen.text())
+        screen.ready(YOU)
+        endpoint.says = [Answer("Fine, if you say so, I have all day and the kettle on. " * 6)]
+        screen.line("Sorry, go on.")
+        screen.wait("Ann Marsh: Fine,")
+        assert heard(wire)[-3]["content"] == f"{shown[0].strip()}— (cut off)"
+        # A key shows the rest at once; letters wait for the next prompt, a space between them too.
+        began = time.monotonic()
+        screen.type("let me")
+        screen.type(" look\x1b[C")
+        screen.ready(YOU + "let me look")
+        assert time.monotonic() - began < 4
+        assert screen.text().count("and the kettle on.") == 6
+        for key in (" ", ENTER):
+            screen.line()
+            screen.wait("Ann Marsh: Fine,")
+            screen.type(key)
+            screen.ready(YOU)  # and the key is gone: nothing stands there, and nothing was sent
+        assert time.monotonic() - began < 8
+        assert len(spoken(wire)) == 4
+
+
+def test_a_key_that_was_pressed_too_early_hurries_nobody_and_sends_nothing(
+    tmp_path: Path, wire: Wire, endpoint: Endpoint
+) -> None:
+    endpoint.says = [Answer("(a pause) Yes. No.", first_s=0.3)]
+    with Screen("chat", customer(tmp_path), "--pace", "natural", env=with_model(tmp_path, wire)) as screen:
+        screen.wait("Ann Marsh: Hello")
+        screen.type(ENTER)
+        screen.ready(YOU)
+        screen.type("Hello?" + ENTER + ENTER)  # as after a bouncing key
+        screen.wait("(a pause)")
+        began = time.monotonic()
+        screen.wait("Yes.")
+        assert time.monotonic() - began > 0.8
+        screen.ready(YOU)
+        assert len(spoken(wire)) == 1
+
+
+# --- a live call -----------------------------------------------------------------------------------------
+
+
+def test_in_a_live_call_the_customer_speaks_into_a_dead_line(tmp_path: Path) -> None:
+    file = customer(tmp_path)
+    with Screen("0.4", file, env=clean(tmp_path), module="tests.impatient") as screen:
+        screen.wait("Live: your silence is heard.", "third time I've rung.")
+        screen.wait("(silence on the line)", "Ann Marsh: (a kettle whistles)")
+        screen.wait("(silence on the line)", "Ann Marsh: (her voice drops)")
+        screen.ready(YOU)
+        time.sleep(1)  # twice the customer's patience: there may be nobody at the desk
+        screen.type("x\x7f")  # somebody is, after all
+        screen.wait(*["(silence on the line)", "Ann Marsh:"] * 3)
+        screen.ready(YOU)
+        screen.type("That")  # while something stands on the line nobody is silent
+        time.sleep(1)
+        screen.key(CTRL_C)
+        screen.ready(LEAVE)
+        time.sleep(1)  # nor while they are asked something
+        screen.line("c")
+        screen.ready(YOU + "That")
+        assert screen.text().count("(silence on the line)") == 3
+        screen.type("\x7f" * 4)
+        screen.wait("(silence on the line)", "Ann Marsh:")
+        screen.ready(YOU)  # and what was deleted stays so
+        assert "You:\n(silence" not in screen.text()  # the prompt is taken away
+        screen.key(CTRL_D)
+        assert screen.end() == 0
+    with Screen("2", file, env=clean(tmp_path), module="tests.impatient") as screen:  # live is live
+        screen.ready("new call first ")
+        screen.line()
+        screen.wait("Live: your silence is heard.")
+        screen.ready(YOU)
+        screen.line("That is the third time.")
+        screen.wait("Ann Marsh:", "(silence on the line)", "Ann Marsh:")
+        screen.ready(YOU)
+        screen.line("/end")
+        screen.ready(NEED)
+        screen.line("")
+        screen.ready(CUES)
+        screen.line("")
+        assert screen.end() == 0
+        screen.wait("How long you took", "Dead air in lines", "2, 4, 6, 8, 12")
+        assert "Longest" not in screen.text()  # nobody knows how long the line was looked at before it was taken up
+
+
+def test_a_live_call_is_for_a_terminal(tmp_path: Path) -> None:
+    for more in ((), ("--json",)):
+        done = piped("chat", customer(tmp_path), "--live", *more, env=clean(tmp_path))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("--live is for calls at a terminal")
+    with Screen("chat", "third-call.yaml", "--live", "--json", env=clean(tmp_path)) as screen:
+        assert screen.end() == 2
+        screen.wait("--live is for calls at a terminal")
+
+
+def test_a_call_that_was_asked_to_be_live_is_recorded_so(tmp_path: Path) -> None:
+    with Screen("chat", customer(tmp_path), "--live", env=clean(tmp_path)) as screen:
+        screen.wait("Live: your silence is heard.")
+        screen.ready(YOU)
+        screen.line("/quit")
+        assert screen.end() == 0
+    assert started(Store(clean(tmp_path)["SIMULATOR_STORE"]).events(1)).live

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.transcript import Speaker, Turn, echoes, fold, holds, is_quiet, printable, quiet_run, spoken
+from simulator.transcript import Speaker, Turn, echoes, fold, holds, is_quiet, parts, printable, quiet_run, spoken
 
 
 def agent(text: str, speaker: Speaker = "agent") -> Turn:
@@ -66,6 +66,26 @@ def test_a_customer_never_keeps_quiet_for_the_agent() -> None:
 def test_the_run_of_silences_is_counted_from_the_end(texts: list[str], run: int) -> None:
     turns = [agent(text[2:], "agent" if text[0] == "a" else "customer") for text in texts]
     assert quiet_run(turns) == run
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It was Saturday, I think.", ["It ", "was ", "Saturday, ", "I ", "think."]),
+        ("嗯，我找到了。", ["嗯，", "我", "找", "到", "了。"]),
+        ("（停顿）您说“没事”？", ["（停", "顿）", "您", "说", "“没", "事”？"]),
+        ("用ATM取500块……", ["用", "ATM", "取", "500", "块……"]),
+        ("(a pause) Well... ", ["(a ", "pause) ", "Well... "]),
+        ("", []),
+    ],
+)
+def test_the_parts_in_which_words_are_said(text: str, expected: list[str]) -> None:
+    assert parts(text) == expected
+
+
+@given(st.text(alphabet="ab 1你好，。（）()“”*!\n"))
+def test_parts_leave_nothing_out(text: str) -> None:
+    assert "".join(parts(text)) == text
 
 
 def test_spoken_leaves_stage_directions_out() -> None:
