@@ -195,6 +195,9 @@ def _show(show: Parser, say: Texts) -> None:
     arguments.add_argument("session", type=int, metavar="SESSION", help=say("help.session_argument"))
     options = _common(show, say)
     options.add_argument("--markdown", action="store_true", help=say("help.show_markdown"))
+    which = options.add_mutually_exclusive_group()
+    which.add_argument("--branch", type=int, metavar="N", help=say("help.show_branch"))
+    which.add_argument("--compare", type=int, nargs="*", metavar="N", help=say("help.show_compare"))
 
 
 def _progress(progress: Parser, say: Texts) -> None:

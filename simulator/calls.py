@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from simulator import __version__
+from simulator.branches import active
 from simulator.errors import SettingsError, StoreError, UsageError
 from simulator.events import AgentSaid, CustomerSaid, Debriefed, Event, Mode, Started, started
 from simulator.persona import Persona
@@ -135,21 +136,31 @@ class Calls:
             SettingsError: it was held with a model, and no endpoint is set now, or another one.
             StoreError: its record cannot be read.
         """
-        persona, events = self.kept(session_id)
+        persona, events = self.record(session_id)
         append = self.store.appender(session_id, len(events))
         return self._session(persona, started(events), events, append, session_id)
 
-    def kept(self, session_id: int) -> tuple[Persona, list[Event]]:
-        """A call as the record has it: the persona as they were then, and what happened.
+    def record(self, session_id: int) -> tuple[Persona, list[Event]]:
+        """A call as the record has it: the persona as they were then, and what happened in all its branches.
 
         Raises:
             StoreError: its record cannot be read.
         """
         events = self.store.events(session_id)
         try:
+            active(events)
             return self._persona(started(events).persona), events
         except ValueError as error:
             raise StoreError("session_unreadable", session=session_id, why=str(error).splitlines()[0]) from error
+
+    def kept(self, session_id: int) -> tuple[Persona, list[Event]]:
+        """The same with what happened in the branch in which the call stands now.
+
+        Raises:
+            StoreError: its record cannot be read.
+        """
+        persona, events = self.record(session_id)
+        return persona, list(active(events).events)
 
     def _persona(self, data: dict[str, Any]) -> Persona:
         """The persona of a call. In a long record most calls are with one of a few, and checking one takes a while."""
@@ -159,20 +170,32 @@ class Calls:
         return known[1]
 
     def debriefed(self, session_id: int) -> tuple[Persona, list[Event]]:
-        """The same of a call whose debrief is open.
+        """The same as `kept`, of a call whose debrief is open.
 
         Raises:
             StoreError: its record cannot be read.
-            UsageError: its debrief has not been opened yet, which is the agent's to do.
+            UsageError: its debrief has not been opened yet (since they last went back), which is the agent's to do.
         """
-        persona, events = self.kept(session_id)
+        return self._opened(session_id, *self.kept(session_id))
+
+    def opened(self, session_id: int) -> tuple[Persona, list[Event]]:
+        """The same as `record`, of a call of which a debrief has been opened, be it in another branch.
+
+        Raises:
+            StoreError: its record cannot be read.
+            UsageError: no debrief of it has been opened yet.
+        """
+        return self._opened(session_id, *self.record(session_id))
+
+    @staticmethod
+    def _opened(session_id: int, persona: Persona, events: list[Event]) -> tuple[Persona, list[Event]]:
         if not any(isinstance(event, Debriefed) for event in events):
             raise UsageError("not_debriefed", session=session_id)
         return persona, events
 
     def anew(self, session: Session) -> Session:
         """The same words, to be judged anew; what comes of it goes into no record."""
-        heard = [event for event in session.events if isinstance(event, Started | CustomerSaid | AgentSaid)]
+        heard = [e for e in session.branch.events if isinstance(e, Started | CustomerSaid | AgentSaid)]
         return self._session(session.persona, session.start, heard, lambda *_: None)
 
     def _session(

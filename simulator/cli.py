@@ -141,7 +141,7 @@ def _overrule(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
 
 
 def _report(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
-    persona, events = _calls(args, set_to).debriefed(args.session)
+    persona, events = _calls(args, set_to).opened(args.session)
     from simulator import web
 
     page = web.page(persona, events, say, args.session)
@@ -170,7 +170,10 @@ def _delete(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
 def _show(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
     from simulator import history
 
-    return history.show(args.session, _record(args, set_to), say, markdown=args.markdown)
+    calls = _record(args, set_to)
+    if args.compare is not None:
+        return history.compare(args.session, calls, say, args.compare, markdown=args.markdown)
+    return history.show(args.session, calls, say, markdown=args.markdown, branch=args.branch)
 
 
 def _progress(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:

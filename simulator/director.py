@@ -11,7 +11,7 @@ The rules in one place:
 * Down: a level 0 (it wins over any up of the same turn), patience used up, the third silence in a row, a need
   that was said and passed over.
 * The lock opens when enough cues are picked up (one at least in words, one anticipated at most) or the need was
-  guessed right. It never shuts again.
+  guessed right. It never shuts again in that branch; one that goes back to before it opened has it shut.
 """
 
 from __future__ import annotations
@@ -21,7 +21,17 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from simulator.critique import PICKED_UP, CueFinding, Findings, grade
-from simulator.events import AgentSaid, CouldNotJudge, CustomerSaid, Ended, Event, FindingsMade, Overruled, started
+from simulator.events import (
+    AgentSaid,
+    CouldNotJudge,
+    CustomerSaid,
+    Ended,
+    Event,
+    FindingsMade,
+    Overruled,
+    Rewound,
+    started,
+)
 from simulator.persona import LADDER_STEPS, Cue, Persona
 from simulator.transcript import Turn, is_quiet
 
@@ -212,15 +222,14 @@ class Direction:
 
 
 def follow(persona: Persona, events: Sequence[Event]) -> CallState:
-    """Fold the events of one branch into where the call stands."""
-    state = CallState(
-        step=persona.emotion.start,
-        cues={cue.id: CueRecord(slips=int(cue.in_opening), turns=int(cue.in_opening)) for cue in persona.cues},
-        last_cues=frozenset(cue.id for cue in persona.cues if cue.in_opening),
-        elsewhere=bool(events) and started(events).origin == "transcript",
-    )
-    if state.elsewhere:
-        state.last_cues = frozenset(state.cues)
+    """Fold the events of one branch into where the call stands.
+
+    Raises:
+        ValueError: the events are those of several branches, see `branches`.
+    """
+    if any(isinstance(event, Rewound) for event in events):
+        raise ValueError("one branch at a time: this is the record of several")
+    state = _before(persona, elsewhere=bool(events) and started(events).origin == "transcript")
     for event in events:
         match event:
             case CustomerSaid():
@@ -265,6 +274,17 @@ def direct(persona: Persona, events: Sequence[Event]) -> Direction:
 
 
 # --- the fold, event by event ----------------------------------------------------------------------------
+
+
+def _before(persona: Persona, *, elsewhere: bool) -> CallState:
+    """Where a call stands before anything was said."""
+    in_opening = frozenset(cue.id for cue in persona.cues if cue.in_opening)
+    return CallState(
+        step=persona.emotion.start,
+        cues={cue.id: CueRecord(slips=int(cue.in_opening), turns=int(cue.in_opening)) for cue in persona.cues},
+        last_cues=frozenset(cue.id for cue in persona.cues) if elsewhere else in_opening,
+        elsewhere=elsewhere,
+    )
 
 
 def _customer_said(state: CallState, event: CustomerSaid) -> None:

@@ -25,6 +25,7 @@ from platformdirs import user_data_path
 
 from simulator import __version__, scorecard
 from simulator.agreement import check_installed
+from simulator.branches import branches
 from simulator.critic import Critic, ModelCritic
 from simulator.critique import Findings, Usage
 from simulator.customer import OfflineCustomer
@@ -118,9 +119,9 @@ def overruled(calls: Calls, form: str, say: Texts) -> int:
     """Print how often, and where, trainers overruled the critic in the calls of the record; the exit code."""
     reviewed = []
     for kept in calls.store.all():
-        persona, events = calls.kept(kept.id)
-        if any(isinstance(event, Debriefed) for event in events):
-            reviewed.append(_reviewed(kept.id, persona, events))
+        persona, record = calls.record(kept.id)
+        debriefed = (branch for branch in branches(record) if branch.debriefed)
+        reviewed += [_reviewed(kept.id, persona, branch.events) for branch in debriefed]
     _print(scorecard.overruling(reviewed, say, as_json=form == "json"), form)
     return 0
 

@@ -133,6 +133,13 @@ class MoodShown(_Event):
     on: bool
 
 
+class Rewound(_Event):
+    """The agent went back: the call goes on from just after this customer turn, see `branches`. Nothing is removed."""
+
+    kind: Literal["rewound"] = "rewound"
+    to: str
+
+
 class Ended(_Event):
     """The call is over."""
 
@@ -194,6 +201,7 @@ Event = Annotated[
     | CouldNotJudge
     | HintGiven
     | MoodShown
+    | Rewound
     | Ended
     | Guessed
     | Debriefed
@@ -205,7 +213,7 @@ event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 def transcript(events: Sequence[Event]) -> list[Turn]:
-    """The turns of the call, in order."""
+    """The turns of one branch, in order; of a whole record every turn that was ever said."""
     turns: list[Turn] = []
     for event in events:
         if isinstance(event, CustomerSaid):

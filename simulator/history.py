@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 
+from simulator.branches import Branch, branches
 from simulator.card import screen
 from simulator.critique import LAYERS
 from simulator.errors import StoreError, UsageError
-from simulator.events import Debriefed, Engine
+from simulator.events import Engine, Event
 from simulator.page import Page, Row, Section, paged
 from simulator.past import PastCall, in_short
 from simulator.transcript import printable
 
 if TYPE_CHECKING:
     from simulator.calls import Calls
+    from simulator.margin import Margin
     from simulator.store import Kept
     from simulator.texts import Texts
 
@@ -58,7 +60,7 @@ def _past(calls: Calls, persona: str | None = None) -> tuple[list[PastCall], lis
     for kept in reversed(calls.store.all()):
         if kept.agent == calls.agent and persona in {None, kept.persona}:
             try:
-                past.append(in_short(kept.id, *calls.kept(kept.id)))
+                past.append(in_short(kept.id, *calls.record(kept.id)))
             except StoreError as error:
                 unread.append(error)
     return past, unread
@@ -93,7 +95,7 @@ def _with_customer(past: Sequence[PastCall], say: Texts) -> Section:
 def _rates(past: Sequence[PastCall], say: Texts) -> Iterator[str]:
     """How many cues were picked up in all; an offline critic's guesses apart."""
     for engine in ("model", "offline"):
-        of_engine = [call for call in past if call.engine == engine and call.cues]
+        of_engine = [call for call in past if call.engine == engine and call.counts and call.cues]
         if shown := sum(len(call.cues) for call in of_engine):
             picked = sum(call.picked_up for call in of_engine)
             yield say(f"history.rate.{engine}", picked=picked, shown=shown, share=f"{picked / shown:.0%}")
@@ -111,6 +113,9 @@ def _came_out(call: PastCall, say: Texts) -> str:
     if call.layers:
         scores = (say(f"history.layer.{layer}", score=call.layers.get(layer, "–")) for layer in LAYERS)
         parts.append("  ".join(scores))
+    if call.ways > 1:
+        which = "open" if call.open_still else "told" if call.counts else "known"
+        parts.append(say(f"history.ways.{which}", count=call.ways))
     if call.exam:
         parts.append(say("history.exam"))
     if call.engine == "offline":
@@ -138,6 +143,8 @@ def _as_object(call: PastCall) -> dict[str, Any]:
         "exam": call.exam,
         "ended": call.ended,
         "debriefed": call.debriefed,
+        "ways": call.ways,
+        "counts": call.counts,
         "picked_up": call.picked_up if call.debriefed else None,
         "shown": len(call.cues) if call.debriefed else None,
         "layers": {layer: call.layers.get(layer) for layer in LAYERS} if call.debriefed else None,
@@ -196,23 +203,69 @@ def _confirmed(wanted: Sequence[Kept], say: Texts) -> bool:
 # --- one call --------------------------------------------------------------------------------------------
 
 
-def show(number: int, calls: Calls, say: Texts, *, markdown: bool) -> int:
+def show(number: int, calls: Calls, say: Texts, *, markdown: bool, branch: int | None = None) -> int:
     """Print a call with what was found in its margin; the exit code.
 
+    Args:
+        number: the call's number in the record.
+        calls: where the record is.
+        say: the screens' texts.
+        markdown: as Markdown instead.
+        branch: which of its branches, from 1; None: the last one whose debrief has been opened.
+
     Raises:
-        StoreError: there is no such call. UsageError: its debrief has not been opened yet.
+        StoreError: there is no such call. UsageError: its debrief has not been opened yet, or it has no such branch.
     """
     from simulator.margin import with_margin  # the list is quicker without what only a debrief needs
 
-    persona, events = calls.kept(number)
-    if not any(isinstance(event, Debriefed) for event in events):
-        raise UsageError("not_debriefed", session=number)
-    call = with_margin(persona, events, say, number)
-    if markdown:
-        print(call.markdown(), end="")
-    else:
-        screen().print(call)
+    persona, record = calls.opened(number)
+    if branch is not None:
+        _branch(record, number, branch)
+    _printed(with_margin(persona, record, say, number, branch), markdown=markdown)
     return 0
+
+
+def compare(number: int, calls: Calls, say: Texts, wanted: Sequence[int], *, markdown: bool) -> int:
+    """Print two branches of a call side by side; the exit code.
+
+    Args:
+        number: the call's number in the record.
+        calls: where the record is.
+        say: the screens' texts.
+        wanted: which two, from 1; none: the last two.
+        markdown: as Markdown instead.
+
+    Raises:
+        StoreError: there is no such call.
+        UsageError: its debrief has not been opened yet, or it does not have these branches.
+    """
+    from simulator import ways
+    from simulator.reading import Reading
+
+    if len(wanted) not in {0, 2} or len(set(wanted)) != len(wanted):
+        raise UsageError("compare_two")
+    persona, record = calls.opened(number)
+    count = len(branches(record))
+    if count == 1:
+        raise UsageError("one_way_only", session=number)
+    one, other = (_branch(record, number, n) for n in wanted or (count - 1, count))
+    readings = (Reading(persona, way.events, say, way) for way in (one, other))
+    _printed(paged(say, ways.section(*readings)), markdown=markdown)
+    return 0
+
+
+def _branch(record: Sequence[Event], number: int, wanted: int) -> Branch:
+    there = branches(record)
+    if not 1 <= wanted <= len(there):
+        raise UsageError("no_such_branch", session=number, branch=wanted, count=len(there))
+    return there[wanted - 1]
+
+
+def _printed(page: Page | Margin, *, markdown: bool) -> None:
+    if markdown:
+        print(page.markdown(), end="")
+    else:
+        screen().print(page)
 
 
 # --- progress --------------------------------------------------------------------------------------------
@@ -231,7 +284,7 @@ def progress(calls: Calls, say: Texts, *, offline: bool, as_json: bool) -> int:
 
     past, unread = _past(calls)
     engine: Engine = "offline" if offline else "model"
-    counted = [call for call in past if call.debriefed and call.engine == engine]
+    counted = [call for call in past if call.debriefed and call.counts and call.engine == engine]
     if as_json:
         _print_json(plotted.as_objects(past, counted, calls.agent, engine))
     else:

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TextIO
 
-from simulator.events import AgentSaid, CustomerSaid, Ended
+from simulator import back
+from simulator.events import AgentSaid, CustomerSaid, Ended, Rewound
 from simulator.persona import Persona
-from simulator.transcript import printable
+from simulator.transcript import Turn, printable
 
 if TYPE_CHECKING:
     from simulator.calls import Calls
@@ -30,11 +31,12 @@ def run(persona: Persona, calls: Calls, say: Texts, *, as_json: bool) -> int:
     """Hold a call over standard input and output; returns the exit code.
 
     Each line of input is what the agent says; an empty line is staying quiet. ``/end`` (or the end of input)
-    ends the call, ``/quit`` leaves it open. After the end up to two lines ``/guess …`` are read: the need, the
-    cues.
+    ends the call, ``/quit`` leaves it open. ``/back N`` goes back in it, also once it has ended. After the end up to
+    two lines ``/guess …`` are read: the need, the cues.
 
     Raises:
         ModelError: an answer did not come. The call stays open.
+        UsageError: they cannot go back there: what follows would be said at the wrong place. The call stays open.
     """
     if as_json and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # JSON is, whatever the locale
@@ -50,11 +52,13 @@ async def _hold(persona: Persona, calls: Calls, say: Texts, output: _Output) -> 
     try:
         async for update in session.begin(start):
             output.show(update)
-        left_open = await _call(session, typed, output, say)
-        if left_open:
-            print(say("chat.left_open"), file=sys.stderr)
-            return 0
-        _guess(session, typed, say)
+        went_back = True
+        while went_back:
+            left_open = await _call(session, typed, output, say)
+            if left_open:
+                print(say("chat.left_open"), file=sys.stderr)
+                return 0
+            went_back = _guess(session, typed, output, say)
         await session.debrief()
         output.reveal(session)
     finally:
@@ -72,6 +76,9 @@ async def _call(session: Session, typed: Iterator[str], output: _Output, say: Te
             session.end()
             output.show(session.events[-1])
             return False
+        if (number := back.wanted(line)) is not None:
+            _back(session, number, output, say)
+            continue
         if line.startswith("/"):  # a slip of the script: no customer should hear it
             print(say("chat.not_said", typed=printable(line)), file=sys.stderr)
             continue
@@ -87,15 +94,33 @@ def _command(line: str) -> str:
     return "/" + line[1:] if line.startswith("／") else line
 
 
-def _guess(session: Session, typed: Iterator[str], say: Texts) -> None:
-    """Read the guess from what is left of the input; say so if anything else is left."""
-    rest = [_command(line) for line in typed if line.strip()]
+def _guess(session: Session, typed: Iterator[str], output: _Output, say: Texts) -> bool:
+    """Read the guess from what is left of the input, up to where they go back; whether they do.
+
+    Anything else that is left is not said, and that is told.
+    """
+    rest: list[str] = []
+    number = None
+    for line in typed:
+        if (number := back.wanted(line)) is not None:
+            break
+        if line.strip():
+            rest.append(_command(line))
     guesses = [line.removeprefix(GUESS) for line in rest if line.startswith(GUESS)][:2]
     if guesses:
         need, cues, *_ = *guesses, "", ""
         session.guess(need, cues)
     if unsaid := len(rest) - len(guesses):
         print(say("chat.unsaid_lines", count=unsaid), file=sys.stderr)
+    if number is not None:
+        _back(session, number, output, say)
+    return number is not None
+
+
+def _back(session: Session, number: str, output: _Output, say: Texts) -> None:
+    """Go back in the call."""
+    turn = back.go(session, number, say)
+    output.back(session, turn)
 
 
 def _typed(source: TextIO) -> Iterator[str]:
@@ -107,6 +132,10 @@ class _Output:
     """Where a call goes."""
 
     def show(self, update: Update) -> None:
+        raise NotImplementedError
+
+    def back(self, session: Session, turn: Turn) -> None:
+        """They went back to just after this turn."""
         raise NotImplementedError
 
     def reveal(self, session: Session) -> None:
@@ -128,6 +157,10 @@ class _PlainLines(_Output):
             self._line(self._say("chat.you") + (printable(update.text) or self._say("chat.stayed_quiet")))
         elif isinstance(update, Ended):
             self._line(self._say(f"chat.ended.{update.how}"))
+
+    def back(self, session: Session, turn: Turn) -> None:
+        self._line(self._say("chat.back.gone", line=len(session.turns)))
+        self._line(self._say("chat.them", name=self._name) + printable(turn.text))
 
     def reveal(self, session: Session) -> None:
         from rich.console import Console
@@ -154,10 +187,13 @@ class _JsonLines(_Output):
         if isinstance(update, BaseModel):
             self._line(update.model_dump(mode="json", exclude=set(update.spoilers)))
 
+    def back(self, session: Session, turn: Turn) -> None:  # noqa: ARG002 - the event names it
+        self.show(session.events[-1])
+
     def reveal(self, session: Session) -> None:
         """What was held back: findings and debrief as they are, then the fields that the live lines left out."""
         for event in session.events:
-            if not isinstance(event, AgentSaid | CustomerSaid | Ended) and event is not session.start:
+            if not isinstance(event, AgentSaid | CustomerSaid | Ended | Rewound) and event is not session.start:
                 self._line(event.model_dump(mode="json"))
         turns = {
             e.turn: e.model_dump(mode="json", include=set(e.spoilers))

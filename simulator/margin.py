@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from simulator import report
+from simulator import reading, report
+from simulator.branches import branches, opened
 from simulator.critique import LAYERS, Evidence
 from simulator.events import HintGiven, Overruled, ended
 from simulator.hints import STEPS
-from simulator.page import STYLES, WIDEST, Block, Page, Section, Tone, escaped, paged, wrap
+from simulator.page import BESIDE_FROM, STYLES, WIDEST, Block, Page, Section, Tone, escaped, paged, wrap
 from simulator.reading import CueLine, Reading
 from simulator.transcript import DIRECTION, Turn, printable, where
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from simulator.persona import Persona
     from simulator.texts import Texts
 
-_BESIDE_FROM = 72
-"""Cells; on a narrower page the findings stand below the line."""
 _NUMBER = 5
 """Cells for a line's number."""
 _RULE = " │ "
@@ -134,7 +133,7 @@ class Margin:
 
     def _line(self, line: Line, width: int) -> Iterator[Text]:
         """The words, and the notes beside them or below."""
-        beside = width >= _BESIDE_FROM
+        beside = width >= BESIDE_FROM
         room = (width - _NUMBER - len(_RULE)) * 3 // 5 if beside else width - _NUMBER
         said = self._said(line, room)
         if not beside:
@@ -179,21 +178,28 @@ _STYLE: dict[Tone, str] = {**STYLES, "plain": ""}
 # --- what stands where -----------------------------------------------------------------------------------
 
 
-def with_margin(persona: Persona, events: Sequence[Event], texts: Texts, number: int) -> Margin:
+def with_margin(
+    persona: Persona, events: Sequence[Event], texts: Texts, number: int, branch: int | None = None
+) -> Margin:
     """The call with its margin.
 
     Args:
         persona: who called.
-        events: those of one branch; the debrief has been opened.
+        events: the record of the call; a debrief of it has been opened.
         texts: the screens' texts.
         number: the call's number in the record.
+        branch: which branch of it, from 1; None: the last one whose debrief has been opened.
     """
-    call = Reading(persona, events, texts)
+    ways = branches(events)
+    way = opened(events) if branch is None else ways[branch - 1]
+    events = way.events
+    call = Reading(persona, events, texts, way)
     title = texts("show.title", number=number, title=persona.title, customer=persona.customer.name)
     facts: tuple[Block, ...] = (
         *report.about(call),
         *report.outcome(call),
         *report.caveats(call),
+        *((texts("show.ways", way=way.number, count=len(ways), number=number),) if len(ways) > 1 else ()),
         texts("show.legend", number=number),
     )
     end = ended(events)
@@ -252,7 +258,7 @@ class _Writer:
                 self._note(finding.customer.turn, shown)
             self._mark(finding.agent)
             label = shown if finding.customer else early
-            self._note(turn, call.say("pair", label=label, text=call.level(finding.level)), report.tone(finding.level))
+            self._note(turn, call.say("pair", label=label, text=call.level(finding.level)), reading.tone(finding.level))
 
     def _name(self, cue: CueLine, key: str = "show.cue") -> str:
         return self._texts(key, number=cue.number, channel=self._call.say(f"channel.{cue.cue.channel}"))
@@ -271,7 +277,7 @@ class _Writer:
                 self._mark(found.need_answer.agent)
                 level = found.need_answer.level
                 told = call.say("pair", label=call.say("need.need"), text=call.level(level))
-                self._note(turn, told, report.tone(level))
+                self._note(turn, told, reading.tone(level))
 
     def _problem(self) -> None:
         """What they called about, solved, and the worries that were eased."""

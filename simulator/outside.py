@@ -96,11 +96,15 @@ _KINDS: dict[str, Speaker] = {"customer_said": "customer", "agent_said": "agent"
 
 
 def _json_lines(lines: list[str], name: str) -> Iterator[_Said]:
+    """What was said; of a call in which the agent went back, what was said on the way that was taken in the end."""
+    said: list[tuple[object, _Said]] = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         value = _object(line, name, number)
         kind = value.get("kind")
+        if kind == "rewound" and isinstance(to := value.get("to"), str):
+            del said[next((i for i, (turn, _) in enumerate(said, 1) if turn == to), len(said)) :]
         if "kind" in value and not (isinstance(kind, str) and kind in _KINDS):
             continue
         speaker = _KINDS[kind] if isinstance(kind, str) else _speaker(value, name, number)
@@ -108,7 +112,8 @@ def _json_lines(lines: list[str], name: str) -> Iterator[_Said]:
         if not isinstance(text, str):
             raise TranscriptError("transcript_not_json", file=name, line=number, why=_shown(line))
         interrupted = speaker == "customer" and value.get("interrupted") is True
-        yield _Said(speaker, printable(text).strip(), interrupted)
+        said.append((value.get("turn"), _Said(speaker, printable(text).strip(), interrupted)))
+    yield from (one for _, one in said)
 
 
 def _object(line: str, name: str, number: int) -> dict[str, object]:

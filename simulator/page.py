@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal
 from unicodedata import combining, east_asian_width
 
@@ -34,6 +35,9 @@ STYLES: dict[Tone, str] = {"plain": "bold", "good": f"bold {GREEN}", "bad": f"bo
 _LABEL = "dim"
 WIDEST = 96
 """Cells; longer lines are hard to read, however wide the terminal is."""
+BESIDE_FROM = 72
+"""Cells; on a narrower page what is to be compared stands one below the other."""
+_BETWEEN = " │ "
 _COLUMNS_FROM = 60
 """Cells; on a narrower page labels have no column of their own, they run into the words."""
 _LONGEST_LABEL = 18
@@ -92,7 +96,39 @@ class Item:
     score: int | None = None
 
 
-Block = str | Row | Points | Item
+@dataclass(frozen=True)
+class Cell:
+    """What stands on one side of a comparison.
+
+    Attributes:
+        text: the words; none where this side has nothing.
+        notes: what is told about them, each with its tone.
+
+    """
+
+    text: str = ""
+    notes: tuple[tuple[str, Tone], ...] = ()
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Two sides to be compared.
+
+    Attributes:
+        heads: what each side is.
+        rows: what belongs beside each other.
+
+    """
+
+    heads: tuple[str, str]
+    rows: tuple[tuple[Cell, Cell], ...]
+
+    def side(self, number: int) -> tuple[str, list[Cell]]:
+        """One side by itself, 0 or 1: what it is, and what stands on it."""
+        return self.heads[number], [row[number] for row in self.rows if row[number].text]
+
+
+Block = str | Row | Points | Item | Beside
 
 
 @dataclass(frozen=True)
@@ -146,9 +182,19 @@ class Page:
                 yield from ("", f"### {heading}", "")
                 for row in block.rows:
                     yield from self._row(row)
+            elif isinstance(block, Beside):
+                yield from self._beside(block)
             else:
                 yield from self._row(block)
         yield ""
+
+    def _beside(self, block: Beside) -> Iterator[str]:
+        """Markdown has no columns that hold more than a few words: one side after the other."""
+        for head, cells in (block.side(0), block.side(1)):
+            yield from ("", f"### {escaped(head)}", "")
+            for cell in cells:
+                yield f"- {escaped(cell.text)}"
+                yield from (f"  - {escaped(note)}" for note, _ in cell.notes)
 
     def _row(self, row: Row | Points) -> Iterator[str]:
         label = f"**{escaped(row.label)}**"
@@ -196,8 +242,27 @@ class _Setting:
                 if number:
                     yield Text()
                 yield from self._item(block)
+            elif isinstance(block, Beside):
+                yield Text()
+                yield from self._beside(block)
             else:
                 yield from self._row(block, 2)
+
+    def _beside(self, block: Beside) -> Iterator[Text]:
+        """Two columns where there is room, else one side below the other."""
+        if self._width < BESIDE_FROM:
+            for number in (0, 1):
+                head, cells = block.side(number)
+                if number:
+                    yield Text()
+                yield from (Text("  ").append_text(line) for line in _cell(Cell(head), self._width - 2, "bold"))
+                yield from (Text("  ").append_text(line) for cell in cells for line in _cell(cell, self._width - 2))
+            return
+        width = (self._width - 2 - len(_BETWEEN)) // 2
+        left, right = (_cell(Cell(head), width, "bold") for head in block.heads)
+        yield from _columns(left, right, width)
+        for one, other in block.rows:
+            yield from _columns(_cell(one, width), _cell(other, width), width)
 
     def _item(self, item: Item) -> Iterator[Text]:
         """What it is and how it came out, side by side where there is room; then its rows."""
@@ -252,11 +317,29 @@ class _Setting:
             yield Text(" " * indent).append(line, style)
 
 
+def _cell(cell: Cell, width: int, style: str = "") -> Iterator[Text]:
+    """The words, hanging from their first line, then what is told about them."""
+    if not cell.text:
+        return
+    for number, words in enumerate(wrap(printable(cell.text), width - 2)):
+        yield Text("  " if number else "").append(words, style)
+    for note, tone in cell.notes:
+        for number, words in enumerate(wrap(printable(note), width - 4)):
+            yield Text("    " if number else "  · ", "dim").append(words, "" if tone == "plain" else STYLES[tone])
+
+
+def _columns(left: Iterator[Text], right: Iterator[Text], width: int) -> Iterator[Text]:
+    for one, other in zip_longest(left, right):
+        line = Text("  ").append_text(one or Text())
+        line.append(" " * (2 + width - line.cell_len)).append(_BETWEEN if other else _BETWEEN.rstrip(), "dim")
+        yield line.append_text(other or Text())
+
+
 def _rows(section: Section) -> Iterator[Row | Points]:
     for block in section.body:
         if isinstance(block, Item):
             yield from block.rows
-        elif not isinstance(block, str):
+        elif isinstance(block, Row | Points):
             yield block
 
 

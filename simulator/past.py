@@ -1,6 +1,9 @@
 """A call of the past in short: how it ended, what was picked up, the layers. Nothing of it before its debrief.
 
-A trainer's word stands in the place of the critic's, as in every report.
+A trainer's word stands in the place of the critic's, as in every report. Of a call in which the agent went back, one
+branch is told: the last one that counts and whose debrief has been opened. A branch counts when the agent could not
+yet know what the customer needs as it was begun: in the branches before it the need had not come out, and no debrief
+had been opened.
 """
 
 from __future__ import annotations
@@ -9,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from simulator.branches import Branch, branches, opened
 from simulator.critique import LAYERS, PICKED_UP, Layer
 from simulator.director import follow
-from simulator.events import Debriefed, Ending, Engine, Event, HintGiven, Overruled, ended, started
+from simulator.events import CustomerSaid, Debriefed, Ending, Engine, Event, Overruled, ended, started
 from simulator.persona import Channel, Persona
 
 
@@ -43,6 +47,9 @@ class PastCall:
         ended: how the call ended; None while it is open.
         debriefed: its debrief has been opened. Until then there are neither cues nor layers here.
         exam: it was an exam.
+        ways: how many branches it has.
+        open_still: its last branch waits for its debrief, though another one has had its own.
+        counts: what is told here was heard without knowing the need, and may go into figures.
         cues: those that were shown and judged.
         layers: 1-5 for each layer that was judged.
 
@@ -57,6 +64,9 @@ class PastCall:
     ended: Ending | None
     debriefed: bool
     exam: bool
+    ways: int = 1
+    open_still: bool = False
+    counts: bool = True
     cues: tuple[Answered, ...] = ()
     layers: dict[Layer, int] = field(default_factory=dict)
 
@@ -71,14 +81,16 @@ class PastCall:
         return sum(cue.hinted for cue in self.cues)
 
 
-def in_short(number: int, persona: Persona, events: Sequence[Event]) -> PastCall:
+def in_short(number: int, persona: Persona, record: Sequence[Event]) -> PastCall:
     """What there is to say of a call in one line.
 
     Raises:
-        ValueError: the events do not begin as a call does.
+        ValueError: the record does not begin as a call does.
     """
-    start, end = started(events), ended(events)
-    debriefed = any(isinstance(event, Debriefed) for event in events)
+    start, ways = started(record), branches(record)
+    counting = next((way for way in reversed(_counting(persona, ways)) if way.debriefed), None)
+    told = counting or opened(record)
+    end = ended(told.events)
     return PastCall(
         number=number,
         began=start.at,
@@ -87,18 +99,41 @@ def in_short(number: int, persona: Persona, events: Sequence[Event]) -> PastCall
         title=persona.title,
         engine=start.engine,
         ended=end.how if end else None,
-        debriefed=debriefed,
+        debriefed=told.debriefed,
         exam=start.mode == "exam",
-        cues=_cues(persona, events) if debriefed else (),
-        layers=_layers(events) if debriefed else {},
+        ways=len(ways),
+        open_still=told.debriefed and not ways[-1].debriefed,
+        counts=counting is not None or not told.debriefed,
+        cues=_cues(persona, told) if told.debriefed else (),
+        layers=_layers(told.events) if told.debriefed else {},
     )
 
 
-def _cues(persona: Persona, events: Sequence[Event]) -> tuple[Answered, ...]:
-    records = follow(persona, events).cues
-    hinted = {event.cue for event in events if isinstance(event, HintGiven)}
+def _counting(persona: Persona, ways: Sequence[Branch]) -> list[Branch]:
+    """The branches that were begun before the agent could know the need, the first among them."""
+    counting: list[Branch] = []
+    for way in ways:
+        if way.informed or (way.left and need_came_out(persona, way.left.events)):
+            break
+        counting.append(way)
+    return counting
+
+
+def need_came_out(persona: Persona, events: Sequence[Event]) -> bool:
+    """Whether the agent may have read the need in this branch: the critic found it said, or the customer could say it.
+
+    The customer's last words are read by nobody but the agent, so that they could is enough.
+    """
+    if follow(persona, events).need_said is not None:
+        return True
+    answers = [number for number, event in enumerate(events) if isinstance(event, CustomerSaid)]
+    return any(follow(persona, events[:number]).known.may_say_need for number in answers)
+
+
+def _cues(persona: Persona, way: Branch) -> tuple[Answered, ...]:
+    records = follow(persona, way.events).cues
     graded = ((cue, records[cue.id].grade) for cue in persona.cues)
-    return tuple(Answered(cue.channel, grade, cue.id in hinted) for cue, grade in graded if grade is not None)
+    return tuple(Answered(cue.channel, grade, cue.id in way.hinted) for cue, grade in graded if grade is not None)
 
 
 def _layers(events: Sequence[Event]) -> dict[Layer, int]:

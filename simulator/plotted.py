@@ -73,8 +73,8 @@ class _Page:
         before = {call.persona: call.number for call in past}  # they stand latest first: the first call with each
         if again := sum(call.number > before[call.persona] for call in counted):
             yield self._say("progress.again", count=again)
-        left_out = Counter("unopened" if not call.debriefed else call.engine for call in past)
-        for why in ("unopened", "model" if offline else "offline"):
+        left_out = Counter(_sort(call) for call in past)
+        for why in ("unopened", "known", "model" if offline else "offline"):
             if count := left_out[why]:
                 yield self._say(f"progress.left_out.{why}", count=count)
 
@@ -123,12 +123,20 @@ class _Page:
         )
 
 
+def _sort(call: PastCall) -> str:
+    """Why a call may be left out: its debrief is not open, the need was known, or else its engine."""
+    if not call.debriefed:
+        return "unopened"
+    return call.engine if call.counts else "known"
+
+
 def as_objects(
     past: Sequence[PastCall], counted: Sequence[PastCall], agent: str, engine: Engine
 ) -> Iterator[dict[str, Any]]:
     """What is counted, then each figure, for programs; the arguments are those of `as_page`."""
-    unopened = sum(not call.debriefed for call in past)
-    left_out = {"not_debriefed": unopened, "other_engine": len(past) - unopened - len(counted)}
+    sorts = Counter(_sort(call) for call in past)
+    left_out = {"not_debriefed": sorts["unopened"], "need_known": sorts["known"]}
+    left_out["other_engine"] = len(past) - sum(left_out.values()) - len(counted)
     yield {"kind": "calls", "agent": agent, "engine": engine, "counted": len(counted), "left_out": left_out}
     yield from (_as_object("channel", figure, "rate", "picked_up", "cues") for figure in by_channel(counted))
     yield from (_as_object("layer", figure, "mean", "sum", "scores") for figure in by_layer(counted))

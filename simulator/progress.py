@@ -1,8 +1,9 @@
 """Which channels an agent hears and how the layers come out, over their calls: the figures alone.
 
 A figure is made of what single calls gave: for a channel a 1 for each cue that was picked up and a 0 for each that
-was not; for a layer its score. Calls whose debrief has not been opened give nothing, and neither do cues about which
-the agent was given a hint: they were not heard unaided.
+was not; for a layer its score. Calls whose debrief has not been opened give nothing, neither do those that were only
+tried again when the need was known (see `past`), and neither do cues about which the agent was given a hint: they were
+not heard unaided.
 
 A trend is never claimed on fewer than `ENOUGH` calls. From there on the latest five calls (fewer than ten: the later
 half) are compared with all those before, and a difference counts as one only where chance would give it, or a larger
@@ -180,7 +181,8 @@ def _figure(name: Channel | Layer, given: Iterable[tuple[PastCall, list[int]]]) 
 
 
 def _in_order(calls: Iterable[PastCall]) -> list[PastCall]:
-    return sorted((call for call in calls if call.debriefed), key=lambda call: (call.began, call.number))
+    counted = (call for call in calls if call.debriefed and call.counts)
+    return sorted(counted, key=lambda call: (call.began, call.number))
 
 
 def _flat(points: Sequence[Point]) -> list[int]:

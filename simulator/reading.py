@@ -26,10 +26,11 @@ from simulator.events import (
     due,
     started,
 )
-from simulator.page import Row
+from simulator.page import Row, Tone
 from simulator.transcript import Turn, is_quiet
 
 if TYPE_CHECKING:
+    from simulator.branches import Branch
     from simulator.persona import Cue, Persona
     from simulator.texts import Texts
 
@@ -77,9 +78,17 @@ class CueLine:
 
 
 class Reading:
-    """A call as its events tell it, with the words to speak of it."""
+    """A call as its events tell it, with the words to speak of it.
 
-    def __init__(self, persona: Persona, events: Sequence[Event], texts: Texts) -> None:
+    Args:
+        persona: who called.
+        events: those of one branch.
+        texts: the screens' texts.
+        branch: that branch, where it may have been begun by going back.
+    """
+
+    def __init__(self, persona: Persona, events: Sequence[Event], texts: Texts, branch: Branch | None = None) -> None:
+        self.branch = branch
         self.persona = persona
         self.events = events
         self.texts = texts
@@ -128,6 +137,11 @@ class Reading:
     def steps(self) -> list[tuple[int, int]]:
         """Each line in which the customer spoke, with the step of the ladder that they stood on (0 = worst)."""
         return [(self.line_of[e.turn], e.step) for e in self.events if isinstance(e, CustomerSaid)]
+
+    @cached_property
+    def graded(self) -> list[CueLine]:
+        """The cues that were shown and judged."""
+        return [line for line in self.cues if line.grade is not None]
 
     # --- words ---
 
@@ -190,3 +204,10 @@ class Reading:
     def speaker(self, turn: Turn) -> str:
         """Who speaks in a turn."""
         return self.say("record.you") if turn.speaker == "agent" else self.persona.customer.name
+
+
+def tone(level: int | None) -> Tone:
+    """Only what was picked up or shut down is underlined by a colour."""
+    if level is None or 0 < level < PICKED_UP:
+        return "plain"
+    return "good" if level else "bad"

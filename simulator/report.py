@@ -11,8 +11,10 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from simulator import ways
+from simulator.branches import opened
 from simulator.card import difficulty
-from simulator.critique import LAYERS, PICKED_UP, Layer, LayerScore, Usage
+from simulator.critique import LAYERS, Layer, LayerScore, Usage
 from simulator.director import CallState, Move, follow
 from simulator.events import (
     AgentSaid,
@@ -29,9 +31,9 @@ from simulator.events import (
     started,
 )
 from simulator.hints import STEPS
-from simulator.page import Block, Item, Page, Row, Section, Tone, escaped, paged
+from simulator.page import Block, Item, Page, Row, Section, escaped, paged
 from simulator.persona import LADDER_STEPS
-from simulator.reading import CueLine, Reading
+from simulator.reading import CueLine, Reading, tone
 
 if TYPE_CHECKING:
     from simulator.persona import Persona, Worry
@@ -46,23 +48,28 @@ def debrief(persona: Persona, events: Sequence[Event], texts: Texts, number: int
 
     Args:
         persona: who called.
-        events: those of one branch.
+        events: the record of the call; of its branches, the last one whose debrief has been opened is shown.
         texts: the screens' texts.
         number: the call's number in the record, if it is there.
     """
-    call = Reading(persona, events, texts)
+    call = _reading(persona, events, texts)
     kept = () if number is None else (call.say("kept", number=number),)
     return paged(texts, Section(title(call), (*outcome(call), *caveats(call), *kept)), *sections(call))
 
 
 def markdown(persona: Persona, events: Sequence[Event], texts: Texts) -> str:
-    """The debrief as a Markdown document, with the call itself at its end."""
-    call = Reading(persona, events, texts)
+    """The debrief as a Markdown document, with the call itself at its end; the arguments are those of `debrief`."""
+    call = _reading(persona, events, texts)
     page = paged(
         texts, Section(call.say("record.about"), (*outcome(call), *caveats(call), *about(call))), *sections(call)
     )
     said = "".join(f"{number}. {escaped(call.line_said(turn))}\n" for number, turn in enumerate(call.turns, 1))
     return f"# {escaped(title(call))}\n\n{page.markdown()}\n## {escaped(call.say('record.transcript'))}\n\n{said}"
+
+
+def _reading(persona: Persona, events: Sequence[Event], texts: Texts) -> Reading:
+    way = opened(events)
+    return Reading(persona, way.events, texts, way)
 
 
 # --- the sections, in their order ------------------------------------------------------------------------
@@ -74,6 +81,9 @@ def sections(call: Reading) -> Iterator[Section]:
     yield _cues(call)
     if not call.state.elsewhere:
         yield _mood(call)
+    if call.branch and call.branch.left:
+        before = Reading(call.persona, call.branch.left.events, call.texts, call.branch.left)
+        yield ways.section(before, call)
     yield _worries(call)
     yield _layers(call)
     for name, blocks in (
@@ -96,9 +106,7 @@ def outcome(call: Reading) -> Iterator[str]:
     end = ended(call.events)
     turns = sum(turn.speaker == "agent" for turn in call.turns)
     yield call.say(f"ending.{end.how if end else 'open'}", turns=turns)
-    shown = [line for line in call.cues if line.grade is not None]
-    picked = sum(line.picked_up for line in shown)
-    yield call.say("picked_up", picked=picked, shown=len(shown)) if shown else call.say("none_shown")
+    yield ways.picked_up(call)
     shown_but_open = [line.not_judged for line in call.cues if line.grade is None]
     if count := shown_but_open.count(True):
         yield call.say("not_judged_too", count=count)
@@ -132,6 +140,8 @@ def _need(call: Reading) -> Section:
     rows: list[Block] = []
     if call.guessed:
         rows.append(Row(call.say("need.guess"), call.guessed.need or nothing))
+    elif call.branch and call.branch.informed:
+        rows.append(call.say("need.known"))
     elif not call.state.elsewhere:
         rows.append(call.say("need.no_guess"))
     rows.append(Row(call.say("need.need"), call.persona.hidden_need.need, tone="good"))
@@ -229,13 +239,6 @@ def _would_fit(call: Reading, line: CueLine) -> Iterator[Row]:
     yield Row(call.say("cues.met_by"), line.cue.met_by)
     if line.better:
         yield Row(call.say("cues.better"), call.say("quote", words=line.better), tone="good")
-
-
-def tone(level: int | None) -> Tone:
-    """Only what was picked up or shut down is underlined by a colour."""
-    if level is None or 0 < level < PICKED_UP:
-        return "plain"
-    return "good" if level else "bad"
 
 
 def _mood(call: Reading) -> Section:

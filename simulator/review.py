@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from simulator import document, report
+from simulator.branches import active, branches
 from simulator.card import screen
 from simulator.critique import LAYERS
 from simulator.director import follow
@@ -60,8 +61,9 @@ def record(number: int, calls: Calls, say: Texts, form: Form, repeats: int) -> i
         UsageError: its debrief has not been opened yet, which is the agent's to do.
     """
     persona, events = calls.debriefed(number)
-    if repeats == 1 and summed_up(events) and not any(due(events)):
-        _print(persona, events, number, say, form)  # nothing is asked, so no endpoint is needed
+    _, whole = calls.record(number)
+    if repeats == 1 and summed_up(events) and not any(any(due(branch.events)) for branch in branches(whole)):
+        _print(persona, whole, number, say, form)  # nothing is asked, so no endpoint is needed
         return 0
     return asyncio.run(_judge(calls.again(number), calls, say, form, repeats))
 
@@ -94,7 +96,7 @@ def overrule(number: int, what: str, grade: str, because: str, calls: Calls, say
         because=printable(because).strip(),
         by=calls.agent,
     )
-    calls.store.append(number, len(events) + 1, word)
+    calls.store.append(number, len(calls.store.events(number)) + 1, word)  # those of other branches are kept there too
     open_still = what in LAYERS or follow(persona, events).cues[what].not_judged
     nothing = say("report.not_judged" if open_still else "report.cues.not_shown")
     was = nothing if word.was is None else word.was
@@ -156,10 +158,11 @@ def _status(words: str) -> Iterator[None]:
 
 
 def _print(persona: Persona, events: Sequence[Event], number: int | None, say: Texts, form: Form) -> None:
+    """Print the critique of a record: of the branch in which the call stands."""
     if form == "json":
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")  # JSON is, whatever the locale
-        print(document.as_json(document.document(persona, events)))
+        print(document.as_json(document.document(persona, active(events).events)))
     elif form == "markdown":
         print(report.markdown(persona, events, say), end="")
     else:

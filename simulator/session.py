@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from simulator.branches import Branch, active, branches, is_turn
 from simulator.critic import Critic
 from simulator.critique import Usage
 from simulator.customer import Customer
@@ -31,13 +32,13 @@ from simulator.events import (
     HintGiven,
     MoodShown,
     Repeated,
+    Rewound,
     Started,
     due,
     ended,
     mood_shown,
     started,
     summed_up,
-    transcript,
 )
 from simulator.hints import next_hint
 from simulator.persona import Persona
@@ -90,7 +91,7 @@ class Session:
         customer: the chain that speaks.
         critic: the chain that judges.
         append: keeps events for good, all of them or none; called before they count.
-        events: what has happened so far, when a call is taken up again.
+        events: what has happened so far in all its branches, when a call is taken up again.
         critic_timeout_s: seconds that the critic gets for one turn.
         at_once: how many turns the critic reads at the same time.
         number: its number in the record, if it has one.
@@ -110,6 +111,7 @@ class Session:
         self.persona = persona
         self.number = number
         self.events: list[Event] = list(events)
+        self._branch = 0, Branch(1, ())
         self._customer = customer
         self._critic = critic
         self._append = append
@@ -153,7 +155,7 @@ class Session:
         Raises:
             ModelError: no answer came.
         """
-        direction = direct(self.persona, self.events)
+        direction = direct(self.persona, self.branch.events)
         heard = _Heard()
         try:
             async with aclosing(self._ask(direction, heard)) as updates:
@@ -215,7 +217,7 @@ class Session:
         """
         if self.start.mode == "exam":
             raise UsageError("exam_no_hints")
-        if given := next_hint(self.persona, self.events):
+        if given := next_hint(self.persona, self.branch.events):
             self._commit(given)
         return given
 
@@ -227,8 +229,26 @@ class Session:
         """
         if self.start.mode == "exam":
             raise UsageError("exam_no_mood")
-        self._commit(MoodShown(on=not mood_shown(self.events)))
-        return mood_shown(self.events)
+        self._commit(MoodShown(on=not mood_shown(self.branch.events)))
+        return mood_shown(self.branch.events)
+
+    def rewind(self, to: str) -> Rewound:
+        """Go back: the call goes on from just after this customer turn, in a branch of its own.
+
+        What was said since stays in the record, and the critic goes on with it.
+
+        Args:
+            to: id of a customer turn of the branch that is left; not that of their farewell.
+
+        Raises:
+            UsageError: the call is an exam. ValueError: there is no such turn.
+        """
+        if self.start.mode == "exam":
+            raise UsageError("exam_no_way_back")
+        back = Rewound(to=to)
+        active([*self.events, back])  # what names no such turn never gets into the record
+        self._commit(back)
+        return back
 
     def end(self) -> None:
         """The agent ends the call."""
@@ -260,14 +280,15 @@ class Session:
         """Judge what could not be judged before, and sum the call up if that brought something new."""
         before = len(self.events)
         await self.settle()
-        judged = any(isinstance(event, FindingsMade) for event in self.events[before:])
+        turns = {turn.id for turn in self.turns}
+        judged = any(isinstance(event, FindingsMade) and event.turn in turns for event in self.events[before:])
         if judged or not self.summed_up:
             await self.debrief()
 
     @property
     def summed_up(self) -> bool:
         """Whether the call as a whole was judged."""
-        return summed_up(self.events)
+        return summed_up(self.branch.events)
 
     def repeated(self, others: Sequence[Session]) -> None:
         """Keep the grades that judging the same words again gave, this session's first."""
@@ -279,13 +300,14 @@ class Session:
     # --- the critic beside the call ---
 
     def judge(self) -> None:
-        """Start the critic on every agent turn that is due for it (see `due`). Returns at once.
+        """Start the critic on every agent turn that is due for it (see `due`), in whatever branch. Returns at once.
 
         What could not be judged in an earlier run of the program is tried again.
         """
-        for turn, heard in due(self.events):
-            if turn.id not in self._judging:
-                self._judging[turn.id] = asyncio.create_task(self._judge(turn, heard))
+        for branch in branches(self.events):
+            for turn, heard in due(branch.events):
+                if turn.id not in self._judging:
+                    self._judging[turn.id] = asyncio.create_task(self._judge(turn, heard))
 
     async def settle(self) -> None:
         """Wait until the critic has finished with every turn, well or not."""
@@ -315,28 +337,37 @@ class Session:
         else:
             self._commit(FindingsMade(turn=turn.id, findings=made.findings, dropped=made.dropped, usage=made.usage))
 
-    # --- state, derived ---
+    # --- state, derived: all of it from the branch in which the call goes on ---
+
+    @property
+    def branch(self) -> Branch:
+        """The branch in which the call goes on."""
+        read, branch = self._branch
+        if read != len(self.events):  # the record only grows
+            branch = active(self.events)
+            self._branch = len(self.events), branch
+        return branch
 
     @property
     def turns(self) -> list[Turn]:
         """What was said, in order."""
-        return transcript(self.events)
+        return self.branch.turns
 
     @property
     def state(self) -> CallState:
         """Where the call stands."""
-        return follow(self.persona, self.events)
+        return follow(self.persona, self.branch.events)
 
     @property
     def mood(self) -> int | None:
         """The step of the ladder that the customer last spoke from (0 = worst); None: it is not to be shown."""
-        steps = [event.step for event in self.events if isinstance(event, CustomerSaid)]
-        return steps[-1] if steps and mood_shown(self.events) else None
+        steps = [event.step for event in self.branch.events if isinstance(event, CustomerSaid)]
+        return steps[-1] if steps and mood_shown(self.branch.events) else None
 
     @property
     def over(self) -> bool:
         """Whether the call has ended."""
-        return ended(self.events) is not None
+        return ended(self.branch.events) is not None
 
     @property
     def awaits_answer(self) -> bool:
@@ -355,7 +386,8 @@ class Session:
         return list(events)
 
     def _new_turn(self, speaker: str) -> str:
-        return f"{speaker}{len(self.turns) + 1}"
+        """An id that no turn has, be it in another branch."""
+        return f"{speaker}{sum(map(is_turn, self.events)) + 1}"
 
 
 def _grade(record: CueRecord) -> Grade:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    func,
     insert,
     inspect,
     make_url,
@@ -34,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from simulator.errors import StoreError
-from simulator.events import Debriefed, Event, event_adapter
+from simulator.events import Debriefed, Event, Rewound, event_adapter
 
 SCHEMA_VERSION = 1
 _LARGEST = 2**63 - 1  # that a database can look for
@@ -157,9 +158,16 @@ class Store:
         return [Kept(row.id, row.agent, row.persona) for row in rows]
 
     def unfinished(self, agent: str) -> list[Kept]:
-        """The agent's sessions that have no debrief yet, latest first. One without a verdict does not count."""
+        """The agent's sessions that have no debrief yet since they last went back, latest first.
+
+        One without a verdict does not count.
+        """
         debriefed = _events.c.kind == Debriefed.model_fields["kind"].default
-        done = select(_events.c.session).where(debriefed, _events.c.body.not_like('%"verdict":null%'))
+        back = _events.alias()
+        went_back = back.c.kind == Rewound.model_fields["kind"].default
+        last_back = select(func.max(back.c.number)).where(back.c.session == _events.c.session, went_back)
+        since = _events.c.number > func.coalesce(last_back.scalar_subquery(), 0)
+        done = select(_events.c.session).where(debriefed, _events.c.body.not_like('%"verdict":null%'), since)
         begun = select(_events.c.session)
         with self._begin() as connection:
             rows = connection.execute(

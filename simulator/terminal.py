@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 from rich.text import Text
 
-from simulator import report
+from simulator import back, report
 from simulator.card import desk, show_card
 from simulator.errors import ModelError, SimulatorError, UsageError
 from simulator.events import AgentSaid, CouldNotJudge, CustomerSaid, Ended, FindingsMade, Guessed
@@ -119,8 +119,13 @@ class Terminal:
                 if isinstance(update, CustomerSaid):
                     await self._opening(session, update)
         try:
-            await self._call(session)
-            await self._debrief(session)
+            while True:
+                await self._call(session)
+                if not await self._guess(session):
+                    await self._debrief(session)
+                    if not await self._again(session):
+                        break
+                self._kept = "chat.left_open"  # they went back
         finally:
             await session.close()
         return 0
@@ -243,11 +248,14 @@ class Terminal:
             if not words:
                 self._note(self._say("chat.stayed_quiet"))
             return words
+        if (line := back.wanted(words)) is not None:
+            self._back(session, line)
+            return None
         typed = "/" + words[1:].lower()
         if typed in COMMANDS:
             self._command(session, COMMANDS[typed])
             return None
-        near = difflib.get_close_matches(typed, COMMANDS, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(typed, [*COMMANDS, "/back", "/返回"], n=1, cutoff=0.4)
         self._note(self._say("chat.no_such_command", typed=typed, near=near[0] if near else "/help"))
         return None
 
@@ -255,7 +263,7 @@ class Terminal:
         """How long the customer bears a dead line; None: for ever."""
         if not session.start.live:
             return None
-        said = [event for event in session.events if isinstance(event, AgentSaid)][-DEAD_AIR_AT_MOST:]
+        said = [event for event in session.branch.events if isinstance(event, AgentSaid)][-DEAD_AIR_AT_MOST:]
         nobody = len(said) == DEAD_AIR_AT_MOST and all(event.dead_air for event in said)
         return Patience(self._patience_s(session.state.step, session.persona.difficulty), waits=nobody)
 
@@ -398,22 +406,65 @@ class Terminal:
 
     # --- after the call ---
 
+    async def _guess(self, session: Session) -> bool:
+        """Ask what they think before the debrief opens, unless they know already; whether they went back instead."""
+        self._kept = "chat.left_debrief"
+        if session.branch.informed or any(isinstance(event, Guessed) for event in session.branch.events):
+            return False
+        self._console.print()
+        self._line(self._say("debrief.before"), "bold")
+        if session.start.mode == "practice":
+            self._note(self._say("debrief.or_back"))
+        guessed = []
+        for question in ("debrief.guess_need", "debrief.guess_cues"):
+            while (line := back.wanted(words := await self._question(question))) is not None:
+                if self._back(session, line):
+                    return True
+            guessed.append(words)
+        session.guess(*guessed)
+        return False
+
+    async def _question(self, name: str) -> str:
+        try:
+            return await self._keyboard.ask(self._say(name))
+        except KeyboardInterrupt:
+            raise Left from None
+
     async def _debrief(self, session: Session) -> None:
-        """The guess first, then the debrief."""
         self._kept = "chat.left_debrief"
         try:
-            if not any(isinstance(event, Guessed) for event in session.events):
-                self._console.print()
-                self._line(self._say("debrief.before"), "bold")
-                need = await self._keyboard.ask(self._say("debrief.guess_need"))
-                cues = await self._keyboard.ask(self._say("debrief.guess_cues"))
-                session.guess(need, cues)
             with self._waiting(self._say("debrief.waiting")):
                 await unless_interrupted(session.debrief())
         except (KeyboardInterrupt, asyncio.CancelledError):
             raise Left from None
         self._console.print()
         self._page(report.debrief(session.persona, session.events, self._say, session.number))
+
+    async def _again(self, session: Session) -> bool:
+        """After the debrief of a practice call: whether they go back and try again."""
+        self._kept = ""
+        if session.start.mode == "exam":
+            return False
+        self._console.print()
+        while typed := (await self._question("debrief.again")).strip():
+            line = back.wanted(typed)
+            if line is None:
+                self._note(self._say("debrief.again_how"))
+            elif self._back(session, line):
+                return True
+        return False
+
+    def _back(self, session: Session, line: str) -> bool:
+        """Go back in the call and show where they are; whether that could be."""
+        try:
+            turn = back.go(session, line, self._say)
+        except UsageError as error:
+            self._sentences(self._say.error(error))
+            return False
+        self._console.print()
+        self._note(self._say("chat.back.gone", line=len(session.turns)))
+        self._turn(session, turn)
+        return True
 
     # --- printing ---
 

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from simulator import __version__, chart, report
+from simulator import __version__, chart, reading, report
+from simulator.branches import opened
 from simulator.critique import Evidence
 from simulator.errors import UsageError
 from simulator.events import Event
-from simulator.page import Item, Row, Section, Tone
+from simulator.page import Beside, Item, Row, Section, Tone
 from simulator.reading import CueLine, Reading
 from simulator.transcript import Turn, in_language, printable, where
 
@@ -43,11 +44,12 @@ def page(persona: Persona, events: Sequence[Event], texts: Texts, number: int | 
 
     Args:
         persona: who called.
-        events: those of one branch.
+        events: the record of the call; of its branches, the last one whose debrief has been opened is shown.
         texts: the screens' texts.
         number: the call's number in the record, if it is there.
     """
-    call = Reading(persona, events, texts)
+    way = opened(events)
+    call = Reading(persona, way.events, texts, way)
     language = _TAGS[texts.language]
 
     def foreign(text: str) -> bool:
@@ -65,7 +67,7 @@ def page(persona: Persona, events: Sequence[Event], texts: Texts, number: int | 
         facts=[Row(call.say("card.customer"), persona.customer.name), *report.about(call)],
         outcome=[*report.outcome(call), *kept],
         caveats=list(report.caveats(call)),
-        tone=report.tone,
+        tone=reading.tone,
         sections=list(_sections(call)),
         transcript=_transcript(call),
         mood_key=report.mood_key(call),
@@ -101,7 +103,8 @@ def _template() -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.tests |= {"item": lambda it: isinstance(it, Item), "row": lambda it: isinstance(it, Row)}
+    kinds = {"item": Item, "row": Row, "beside": Beside}
+    environment.tests |= {name: lambda it, kind=kind: isinstance(it, kind) for name, kind in kinds.items()}
     return environment.get_template("report.html.j2")
 
 
@@ -206,11 +209,11 @@ class _Notes:
             if finding.customer:
                 shown.setdefault(finding.customer, []).append(number)
                 back = f"#shown-{line.number}-{shown[finding.customer][0]}"
-            level, mark = finding.level, call.level(finding.level)
-            badge = Badge(head, mark, report.tone(level), f"#cue-{line.number}", back, f"answer-{line.number}-{number}")
+            mark, tone = call.level(finding.level), reading.tone(finding.level)
+            badge = Badge(head, mark, tone, f"#cue-{line.number}", back, f"answer-{line.number}-{number}")
             if line.overruled and finding == line.finding:
                 mark = call.say("web.instead", grade=call.level(line.grade), was=mark)
-                badge = replace(badge, mark=mark, tone=report.tone(line.grade))
+                badge = replace(badge, mark=mark, tone=reading.tone(line.grade))
             self._answer(finding.agent, turn, badge)
         for words, numbers in shown.items():
             lines = call.listed(sorted(call.line_of[found[number][0]] for number in numbers))
@@ -232,7 +235,7 @@ class _Notes:
                 tone: Tone = "good" if guess.right else "plain"
                 self._answer(guess.agent, turn, Badge(call.say("web.guess"), mark, tone, "#need"))
             if answer := found.need_answer:
-                mark, tone = call.level(answer.level), report.tone(answer.level)
+                mark, tone = call.level(answer.level), reading.tone(answer.level)
                 self._answer(answer.agent, turn, Badge(call.say("need.need"), mark, tone, "#need"))
 
         said = (found.need_said for found in call.findings.values())

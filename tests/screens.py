@@ -16,6 +16,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -79,6 +80,11 @@ def golden(name: str, text: str) -> None:
     there = file.read_text(encoding="utf-8")
     difference = difflib.unified_diff(there.splitlines(), text.splitlines(), str(file.name), "now", lineterm="")
     assert text == there, "\n".join(difference)
+
+
+def timeless(text: str) -> str:
+    """Without how long the test took to type, and the line that took longest."""
+    return re.sub(r"\d+ (s|秒)(?: \(line \d+\)|（第 \d+ 行）)?$", r"# \1", text, flags=re.MULTILINE)
 
 
 def kept(folder: Path, kind: str) -> list[dict[str, Any]]:

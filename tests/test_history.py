@@ -186,6 +186,8 @@ def test_the_list_for_programs(record: Record) -> None:
         "exam": False,
         "ended": "agent_ended",
         "debriefed": True,
+        "ways": 1,
+        "counts": True,
         "picked_up": 2,
         "shown": 5,
         "layers": {"hear": 3, "solve": 3, "warmth": 2, "trust": None},
@@ -451,7 +453,7 @@ def test_progress(record: Record, language: str) -> None:
 def test_progress_for_programs(record: Record) -> None:
     record.keep(*a_year("en"), *everything("en")[4:])
     head, *figures = record.objects("progress")
-    left_out = {"not_debriefed": 2, "other_engine": 1}
+    left_out = {"not_debriefed": 2, "need_known": 0, "other_engine": 1}
     assert head == {"kind": "calls", "agent": "Sam", "engine": "model", "counted": 12, "left_out": left_out}
     assert [(one["kind"], one["name"]) for one in figures] == [
         *(("channel", name) for name in ("tone", "wording", "repetition", "silence", "surroundings")),

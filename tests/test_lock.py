@@ -1,11 +1,13 @@
 """The lock: while it is shut, nothing that is hidden stands in any prompt that writes the customer's words.
 
 Held in three ways: `Caller` and `Slip` have no such fields; a persona whose hidden texts are all marked never
-shows a mark; and over every persona that ships, no hidden text stands in any message of a whole call.
+shows a mark; and over every persona that ships, no hidden text stands in any message of a whole call. Who goes back to
+before the lock opened finds it shut.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -199,3 +201,90 @@ async def test_once_the_lock_opens_the_need_is_in_the_note(file: Any) -> None:
     assert [all(fact in note for fact in hidden.facts) for note in notes[1:]] == [True] * len(notes[1:])
     for messages in sent:  # nowhere but in the note
         assert not [message for message in messages[:-1] if hidden.need in message.content]
+
+
+# --- going back -------------------------------------------------------------------------------------------
+
+
+async def rewound(
+    persona: Persona, opened: Findings, to: str, then: dict[str, Findings], note_as: NoteAs = "system", *, late: bool
+) -> tuple[list[list[Message]], list[list[Message]]]:
+    """What is sent in a call in which the second agent turn, a4, opens the lock, and once they have gone back.
+
+    Args:
+        persona: who calls.
+        opened: what is found in a4.
+        to: the customer turn to go back to.
+        then: what is found in later turns, by their ids.
+        note_as: where the note goes.
+        late: the critic has found nothing yet when they go back; else it has, and the need has been in a prompt.
+    """
+    model = ScriptedModel(then="嗯。" if persona.language.startswith("zh") else "Mm.")
+    customer = ModelCustomer(persona.caller(), Prompts(persona.language), model, note_as)
+    critic = ScriptedCritic({"a4": opened} | then)
+    critic.hold = asyncio.Event()
+    session = Session(persona, customer, critic, append=lambda *_: None)
+    if not late:
+        critic.hold.set()
+    async for _ in session.begin(a_start(persona)):
+        pass
+
+    async def say(*turns: str) -> None:
+        for words in turns:
+            async for _ in session.say(words):
+                pass
+            if critic.hold and critic.hold.is_set():
+                await session.settle()
+
+    await say("0", "1", "2")
+    before = list(model.requests)
+    session.rewind(to)
+    critic.hold.set()
+    await say("3", "", "4", "5")
+    await session.settle()
+    assert session.state.lock_open == ("a4" in {turn.id for turn in session.turns})
+    return before, model.requests[len(before) :]
+
+
+def openings(persona: Persona) -> dict[str, Findings]:
+    """Every way in which one agent turn opens the lock, by name."""
+    enough = [cue.id for cue in persona.cues][: persona.hidden_need.opens_up_after]
+    return {
+        "guessed": found("a4", guess=True),
+        "heard": found("a4", levels=dict.fromkeys(enough, 4), said="c5", need=3),
+    }
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("note_as", ["system", "user"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_who_goes_back_to_before_the_lock_opened_finds_it_shut(
+    language: str, note_as: NoteAs, *, late: bool
+) -> None:
+    persona = marked(a_persona(language))
+    for opened in openings(persona).values():
+        for to in ("c1", "c3"):
+            before, after = await rewound(persona, opened, to, {"a8": found("a8", guess=False)}, note_as, late=late)
+            assert ("⟦" in before[-1][-1].content) != late  # the note of the branch that was left
+            assert len(after) == 4
+            for messages in after:
+                assert not [message for message in messages if "⟦" in message.content]
+
+
+async def test_who_goes_back_to_after_the_lock_opened_finds_it_open() -> None:
+    persona = marked(a_persona("en"))
+    for late in (False, True):
+        _, after = await rewound(persona, found("a4", guess=True), "c5", {}, late=late)
+        assert persona.hidden_need.said in after[-1][-1].content
+
+
+@pytest.mark.parametrize("file", SHIPPED)
+async def test_nothing_hidden_is_sent_once_they_have_gone_back(file: Any) -> None:
+    persona = personas.load(file)
+    locked = locked_texts(persona)
+    for name, opened in openings(persona).items():
+        before, after = await rewound(persona, opened, "c3", {}, late=False)
+        assert persona.hidden_need.said in before[-1][-1].content or name == "heard"
+        for messages in after:
+            words = fold("\n".join(message.content for message in messages))
+            assert [text for text in locked if text in words] == [], name

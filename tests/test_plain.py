@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.screens import CTRL_C, CTRL_D, Screen, clean, customer, golden, until_kept
-from tests.test_terminal import CUES, LEAVE, NEED, YOU, YOU_ZH, Endpoint, judged, with_model
+from tests.screens import CTRL_C, CTRL_D, Screen, clean, customer, golden, timeless, until_kept
+from tests.test_terminal import AGAIN_ZH, CUES, LEAVE, NEED, YOU, YOU_ZH, Endpoint, finish, judged, with_model
 from tests.test_typing import UP, agent_said
 from tests.wire import Answer, Wire
 
@@ -45,8 +45,8 @@ def test_a_whole_call_in_chinese(tmp_path: Path) -> None:
         screen.line("怕儿子交不上房租")
         screen.ready("你注意到了哪些没明说的线索？ ")
         screen.line("第三回；声音低下去；水壶")
-        assert screen.end() == 0
-        golden("zh-plain", screen.text())
+        assert finish(screen, AGAIN_ZH) == 0
+        golden("zh-plain", timeless(screen.text()))
         assert is_plain(screen)
         assert not set("★☆▁▂▄▆█▲▼→") & set(screen.text())
 
@@ -63,8 +63,8 @@ def test_a_whole_call_in_english(tmp_path: Path) -> None:
         screen.line("an answer today, for her son")
         screen.ready(CUES)
         screen.line("")
-        assert screen.end() == 0
-        golden("en-plain", screen.text())
+        assert finish(screen) == 0
+        golden("en-plain", timeless(screen.text()))
         assert is_plain(screen)
         assert not set("★☆▁▂▄▆█▲▼→") & set(screen.text())
 

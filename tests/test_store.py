@@ -29,6 +29,7 @@ from simulator.events import (
     MoodShown,
     Overruled,
     Repeated,
+    Rewound,
 )
 from simulator.store import SCHEMA_VERSION, Kept, Store, default_url
 from tests.scripted import a_persona, a_start, a_verdict, found
@@ -67,6 +68,7 @@ EVERY_KIND: list[Event] = [
         usage=Usage(prompt=9),
     ),
     CouldNotJudge(turn="a4", why="model_timeout"),
+    Rewound(to="c1"),
     Ended(how="hung_up"),
     Guessed(need="房租", cues="水壶"),
     Debriefed(verdict=a_verdict(), usage=Usage()),
@@ -152,6 +154,19 @@ def test_calls_without_a_debrief_are_unfinished_latest_first(store: Store) -> No
     assert store.unfinished("Li") == [Kept(ids[3], "Li", "d"), Kept(ids[0], "Li", "a")]
     assert store.unfinished("Wu") == [Kept(ids[2], "Wu", "c")]
     assert store.unfinished("nobody") == []
+
+
+def test_who_goes_back_after_the_debrief_has_a_call_to_finish(store: Store) -> None:
+    sessions = [store.create("Li", persona) for persona in "ab"]
+    for session in sessions:
+        keep(store, session, *EVERY_KIND[:2], Debriefed(verdict=a_verdict()))
+    assert store.unfinished("Li") == []
+    keep(store, sessions[0], Rewound(to="c1"), AgentSaid(turn="a3", text="…"))
+    assert store.unfinished("Li") == [Kept(sessions[0], "Li", "a")]
+    keep(store, sessions[0], Debriefed(verdict=None, why="model_auth"))
+    assert store.unfinished("Li") == [Kept(sessions[0], "Li", "a")]
+    keep(store, sessions[0], Debriefed(verdict=a_verdict()))
+    assert store.unfinished("Li") == []
 
 
 @pytest.mark.parametrize("session", [7, 0, -1, 10**30])

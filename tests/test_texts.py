@@ -109,7 +109,7 @@ def asked() -> Iterator[Asked]:
             given = frozenset(keyword.arg or "" for keyword in node.keywords) if plain else None
             for pattern in patterns(node.args[0]):
                 if (
-                    name in {"report.py", "reading.py", "web.py"} and called == "say"
+                    name in {"report.py", "reading.py", "web.py", "ways.py"} and called == "say"
                 ):  # a method that puts the part's name before it
                     yield Asked(name, rf"report\.{pattern}", given)
                 elif called in {"_say", "say", "texts"} and re.match(rf"({PARTS})\\\.", pattern):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.screens import CTRL_C, CTRL_D, Screen, clean, customer, golden, kept, until_kept
-from tests.test_terminal import CUES, LEAVE, NEED, YOU, YOU_ZH, Endpoint, spoken, with_model
+from tests.test_terminal import AGAIN_ZH, CUES, LEAVE, NEED, YOU, YOU_ZH, Endpoint, finish, spoken, with_model
 from tests.wire import Answer, Wire
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals here")
@@ -80,7 +80,7 @@ def test_up_and_down_bring_back_ones_own_lines_of_this_call_only(tmp_path: Path)
         screen.type(UP + UP + "kettle")
         screen.ready(CUES + "kettle")
         screen.line()
-        assert screen.end() == 0
+        assert finish(screen) == 0
     with Screen("chat", "third-call.yaml", env=env) as screen:  # another call
         screen.ready(YOU)
         screen.type(UP + "x")
@@ -252,7 +252,7 @@ def test_colours_can_be_read_on_light_and_on_dark(tmp_path: Path, wire: Wire, en
         for _ in range(2):
             screen.ready("? ")
             screen.line()
-        assert screen.end() == 0
+        assert finish(screen) == 0
         raw += screen.raw
     codes = {style[2:-1].decode() for style in STYLE.findall(raw)}
     colours = {int(found) for code in codes for found in re.findall(r"38;5;(\d+)", code)}
@@ -422,7 +422,7 @@ def test_the_mood_in_the_bottom_line(tmp_path: Path) -> None:
         for _ in range(2):
             screen.ready("？ ")
             screen.line("")
-        assert screen.end() == 0
+        assert finish(screen, AGAIN_ZH) == 0
         assert "通话时显示了客户的心情。" in screen.text()
 
 
