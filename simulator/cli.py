@@ -74,6 +74,10 @@ def _chat(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
     if args.turns < 1:
         raise UsageError("turns_below_one", value=args.turns)
     at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not args.json
+    if args.again is not None:
+        if args.persona:
+            raise UsageError("not_together", one="PERSONA", other="--again")
+        return _chat_again(args, set_to, say, at_terminal=at_terminal)
     if not args.persona and not at_terminal:
         raise UsageError("persona_needed")
     persona = load(find(args.persona)) if args.persona else None
@@ -91,6 +95,20 @@ def _chat(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
     if persona is None:
         raise UsageError("persona_needed")
     return lines.run(persona, _calls(args, set_to), say, as_json=args.json)
+
+
+def _chat_again(args: argparse.Namespace, set_to: Settings, say: Texts, *, at_terminal: bool) -> int:
+    """The next call after one of the record."""
+    calls = _calls(args, set_to)
+    last = calls.last(args.again)
+    if not at_terminal:
+        from simulator import lines
+
+        return lines.run(last.persona, calls, say, as_json=args.json, last=last)
+    from simulator.card import screen
+    from simulator.terminal import Terminal
+
+    return Terminal(say, screen(), debug="debug" in args).run(None, calls, last)
 
 
 def _personas(_args: argparse.Namespace, _set_to: Settings, _say: Texts) -> int:

@@ -111,6 +111,8 @@ def _came_out(call: PastCall, say: Texts) -> str:
     if call.layers:
         scores = (say(f"history.layer.{layer}", score=call.layers.get(layer, "–")) for layer in LAYERS)
         parts.append("  ".join(scores))
+    if call.after is not None:
+        parts.append(say("history.after", number=call.after))
     if call.exam:
         parts.append(say("history.exam"))
     if call.engine == "offline":
@@ -136,6 +138,7 @@ def _as_object(call: PastCall) -> dict[str, Any]:
         "title": call.title,
         "engine": call.engine,
         "exam": call.exam,
+        "next_call_after": call.after,
         "ended": call.ended,
         "debriefed": call.debriefed,
         "picked_up": call.picked_up if call.debriefed else None,

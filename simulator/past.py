@@ -45,6 +45,7 @@ class PastCall:
         exam: it was an exam.
         cues: those that were shown and judged.
         layers: 1-5 for each layer that was judged.
+        after: number of the call that this is the next one after, if it is one.
 
     """
 
@@ -59,6 +60,7 @@ class PastCall:
     exam: bool
     cues: tuple[Answered, ...] = ()
     layers: dict[Layer, int] = field(default_factory=dict)
+    after: int | None = None
 
     @property
     def picked_up(self) -> int:
@@ -91,6 +93,7 @@ def in_short(number: int, persona: Persona, events: Sequence[Event]) -> PastCall
         exam=start.mode == "exam",
         cues=_cues(persona, events) if debriefed else (),
         layers=_layers(events) if debriefed else {},
+        after=start.before.call if start.before else None,
     )
 
 

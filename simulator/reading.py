@@ -55,6 +55,7 @@ class CueLine:
         repeats: the grades of repeated judging, if there was any.
         overruled: a trainer's word, which the grade then is.
         hints: how many steps of a hint were given about it.
+        heard_before: it was picked up in an earlier call, and so was not let slip in this one.
 
     """
 
@@ -69,6 +70,7 @@ class CueLine:
     repeats: tuple[Grade, ...]
     overruled: Overruled | None
     hints: int
+    heard_before: bool
 
     @property
     def picked_up(self) -> bool:
@@ -121,6 +123,7 @@ class Reading:
             better=better,
             repeats=repeats,
             overruled=record.overruled,
+            heard_before=record.heard_before,
             hints=max((e.step for e in self.events if isinstance(e, HintGiven) and e.cue == cue.id), default=0),
         )
 

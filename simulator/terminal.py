@@ -20,7 +20,7 @@ from rich.text import Text
 from simulator import report
 from simulator.card import desk, show_card
 from simulator.errors import ModelError, SimulatorError, UsageError
-from simulator.events import CouldNotJudge, CustomerSaid, Ended, FindingsMade, Guessed
+from simulator.events import CouldNotJudge, CustomerSaid, Ended, FindingsMade, Guessed, Started
 from simulator.flow import Flow
 from simulator.hints import HINTS
 from simulator.keyboard import Keyboard, Left, unless_interrupted
@@ -61,22 +61,28 @@ class Terminal:
         self._unsent = ""  # words that Ctrl-C took from the prompt, and that it gets back
         self._kept = ""  # what to say about what stays open, if they leave now
 
-    def run(self, persona: Persona | None, calls: Calls) -> int:
-        """Hold a call with the persona, whose card has been shown, or with one chosen from a list; the exit code."""
+    def run(self, persona: Persona | None, calls: Calls, last: Session | None = None) -> int:
+        """Hold a call with the persona, whose card has been shown, or with one chosen from a list; the exit code.
+
+        With `last` it is the next call after that one.
+        """
         try:
-            return asyncio.run(self._run(persona, calls))
+            return asyncio.run(self._run(persona, calls, last))
         except Left:
             if self._kept:
                 self._note(self._say(self._kept))
             return 0
 
-    async def _run(self, persona: Persona | None, calls: Calls) -> int:
+    async def _run(self, persona: Persona | None, calls: Calls, last: Session | None) -> int:
         session = await self._take_up(calls, persona)
         if session is None:
-            if persona is None:
-                persona = await self._choose()
-                show_card(persona, self._say, self._console)
-            session, start = calls.new(persona)
+            if last:
+                session, start = await self._next_call(calls, last)
+            else:
+                if persona is None:
+                    persona = await self._choose()
+                    show_card(persona, self._say, self._console)
+                session, start = calls.new(persona)
             self._kept = "chat.left_open"
             self._engine_notice(start.engine == "offline", start.models.get("customer", ""))
             self._note(self._say("chat.exam" if start.mode == "exam" else "chat.how"))
@@ -92,6 +98,19 @@ class Terminal:
         return 0
 
     # --- before the call ---
+
+    async def _next_call(self, calls: Calls, last: Session) -> tuple[Session, Started]:
+        """Have the last call read for promises, which is done once, then show what the agent's screen has of it."""
+        try:
+            with self._console.status(self._say("chat.reading_last"), spinner="dots"):
+                await unless_interrupted(last.find_promises())
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            raise Left from None
+        except ModelError as error:
+            self._sentences([*self._say.error(error), self._say("chat.promises_unread")])
+        session, start = calls.next(last)
+        show_card(session.persona, self._say, self._console, start.before)
+        return session, start
 
     async def _choose(self) -> Persona:
         """Let the agent choose from the built-in personas."""
@@ -147,8 +166,8 @@ class Terminal:
         if choice == "n":
             self._kept = ""
             return None
-        if session.persona != carded:
-            show_card(session.persona, self._say, self._console)
+        if session.persona != carded or session.start.before:
+            show_card(session.persona, self._say, self._console, session.start.before)
         self._engine_notice(session.start.engine == "offline", session.start.models.get("customer", ""))
         self._console.print()
         for turn in session.turns:
@@ -204,7 +223,7 @@ class Terminal:
     def _command(self, session: Session, command: str) -> None:
         match command:
             case "desk":
-                self._console.print(desk(session.persona, self._say))
+                self._console.print(desk(session.persona, self._say, session.start.before))
             case "hint":
                 self._hint(session)
             case "help":
@@ -239,7 +258,9 @@ class Terminal:
                     self._line("".join(traceback.format_exception(error)), "dim")
             if not session.awaits_answer:
                 return
-            choice = await self._keyboard.choice("chat.failed", "req")
+            # Before anything was said there is nothing that a debrief could be about.
+            said = bool(session.turns)
+            choice = await self._keyboard.choice(*(("chat.failed", "req") if said else ("chat.failed_first", "rq")))
             if choice != "r":
                 self._command(session, {"e": "end", "q": "quit"}[choice])
                 return
