@@ -36,8 +36,8 @@ class Answer(Value):
 class CueCritique(Value):
     """One cue over the whole call, with the answer that its level comes from.
 
-    ``customer`` is null for an anticipated cue, which the agent spoke to before any words showed it, and for one that
-    was not shown or not judged; ``better`` only stands beside a level under 3.
+    ``customer`` is null for an anticipated cue, which the agent spoke to before any words showed it, for one that was
+    heard in an earlier call, and for one that was not shown or not judged; ``better`` only stands beside a level under 3.
     """
 
     level: Level | Literal["not_shown", "not_judged"]
@@ -194,7 +194,7 @@ class _Writer:
         found = None if level == "not_shown" else self._reached(record)
         return CueCritique(
             level=level,
-            anticipated=found is not None and found.customer is None,
+            anticipated=found is not None and found.customer is None and not record.heard_before,
             customer=self._quote(found.customer) if found and found.customer else None,
             agent=self._answer(found.agent) if found else None,
             why=found.why if found else "",

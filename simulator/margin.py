@@ -252,7 +252,7 @@ class _Writer:
                 self._mark(finding.customer)
                 self._note(finding.customer.turn, shown)
             self._mark(finding.agent)
-            label = shown if finding.customer else early
+            label = shown if finding.customer or cue.heard_before else early
             self._note(turn, call.say("pair", label=label, text=call.level(finding.level)), report.tone(finding.level))
 
     def _name(self, cue: CueLine, key: str = "show.cue") -> str:

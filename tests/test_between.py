@@ -675,3 +675,9 @@ def test_the_document_for_programs_holds_what_was_before() -> None:
     assert made["before"]["heard"] == ["again"]
     assert made["cues"]["again"]["level"] == "not_shown"
     assert "before" not in json.loads(as_json(document(PERSONA, a_call())))
+
+
+def test_a_cue_heard_before_is_not_anticipated_when_it_is_taken_up_again() -> None:
+    finding = found("a2", again=4, anticipated=["again"])
+    made = document(PERSONA, the_next(FindingsMade(turn="a2", findings=finding)))
+    assert (made.cues["again"].level, made.cues["again"].anticipated) == (4, False)
