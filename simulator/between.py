@@ -41,7 +41,7 @@ def recall(number: int, persona: Persona, events: Sequence[Event], phrases: dict
         ended=end.how,
         step=state.step,
         heard=tuple(cue.id for cue in persona.cues if _heard(state, cue.id)),
-        earned=state.lock_open,
+        earned=state.lock_open or (earlier is not None and earlier.earned),
         need_said=told,
         told=persona.hidden_need.need if told else "",
         solved=state.solved is not None,

@@ -167,6 +167,7 @@ def test_the_file_s_own_reason_is_used_once() -> None:
 @pytest.mark.parametrize(("outcome", "open_still"), [("kept", False), ("owned", False), ("denied", True)])
 def test_a_third_call_remembers_all_of_them(outcome: Outcome, open_still: bool) -> None:
     first = after(judged(again=3, eased=["fee"]), promises=[promise(RING)])
+    assert after(before=a_memory(earned=True)).earned
     second = recall(
         15, PERSONA, a_call(judged(kettle=3, promises={"p1": outcome}), before=first, promises=[promise(NOTE)]), PHRASES
     )

@@ -67,7 +67,12 @@ def memories(persona: Persona) -> dict[str, Memory]:
     quote = "我下午三点前给您回电话" if persona.language.startswith("zh") else "I'll ring you this afternoon"
     about: dict[str, Any] = {"was_about": persona.surface_complaint, "about": persona.next_call}
     worries = tuple(worry.worry for worry in persona.worries)
-    well: dict[str, Any] = {"need_said": True, "told": persona.hidden_need.need, "worries": worries, "heard": ("again", "fine")}
+    well: dict[str, Any] = {
+        "need_said": True,
+        "told": persona.hidden_need.need,
+        "worries": worries,
+        "heard": ("again", "fine"),
+    }
     return {
         "badly": a_memory([quote, quote], ended="hung_up", step=0, **about),
         "well": a_memory(ended="goodbye", step=4, solved=True, **about, **well),
