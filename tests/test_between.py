@@ -289,8 +289,12 @@ def test_what_was_heard_before_does_not_come_back_and_is_held_against_nobody() -
 
 
 def test_nothing_of_it_is_offered_as_a_hint() -> None:
-    call = Next(a_memory(heard=("again",)))
-    assert next_hint(PERSONA, call.events) is None  # the opening's cue was not shown in this call
+    assert next_hint(PERSONA, Next(a_memory()).events) is None  # the opening of the file was not spoken
+    call = Next(a_memory(heard=("again", "fine")))
+    call.turn()
+    given = next_hint(PERSONA, call.events)
+    assert given
+    assert given.cue == "kettle"
 
 
 def moves(call: Next) -> list[tuple[int, str]]:
