@@ -37,7 +37,8 @@ class CueCritique(Value):
     """One cue over the whole call, with the answer that its level comes from.
 
     ``customer`` is null for an anticipated cue, which the agent spoke to before any words showed it, for one that was
-    heard in an earlier call, and for one that was not shown or not judged; ``better`` only stands beside a level under 3.
+    heard in an earlier call, and for one that was not shown or not judged; ``better`` only stands beside a level
+    under 3.
     """
 
     level: Level | Literal["not_shown", "not_judged"]
