@@ -133,6 +133,7 @@ def _chat(chat: Parser, say: Texts) -> None:
     options.add_argument("--offline", action="store_true", help=say("help.offline"))
     options.add_argument("--agent", metavar="NAME", help=say("help.agent"))
     options.add_argument("--turns", type=int, default=TURN_LIMIT, metavar="N", help=say("help.turns", limit=TURN_LIMIT))
+    options.add_argument("--again", type=int, metavar="SESSION", help=say("help.again"))
     options.add_argument("--exam", action="store_true", help=say("help.exam"))
     options.add_argument("--plain", action="store_true", help=say("help.plain"))
     options.add_argument("--live", action="store_true", help=say("help.live"))

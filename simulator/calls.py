@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from simulator import __version__
 from simulator.branches import active
 from simulator.errors import SettingsError, StoreError, UsageError
-from simulator.events import AgentSaid, CustomerSaid, Debriefed, Event, Mode, Started, started
+from simulator.events import AgentSaid, CustomerSaid, Debriefed, Event, Mode, Started, ended, started
 from simulator.persona import Persona
 from simulator.settings import shown
 
@@ -99,6 +99,31 @@ class Calls:
         start = self._start(persona)
         number = self.store.create(self.agent, persona.id)
         return self._session(persona, start, [], self.store.appender(number), number), start
+
+    def last(self, session_id: int) -> Session:
+        """A call after which the customer is to call again, as the critic of this run can read it.
+
+        Raises:
+            StoreError: its record cannot be read.
+            UsageError: it is not over, or its debrief has not been opened.
+        """
+        persona, events = self.record(session_id)
+        if ended(active(events).events) is None:
+            raise UsageError("call_not_over", session=session_id)
+        self.debriefed(session_id)
+        append = self.store.appender(session_id, len(events))
+        return self._session(persona, self._start(persona), events, append, session_id)
+
+    def next(self, last: Session) -> tuple[Session, Started]:
+        """The customer's next call, later than the one given: they remember it. As for `new`, it has not begun."""
+        from simulator.between import recall
+        from simulator.templates import Prompts
+
+        phrases = Prompts(last.persona.language).phrases["again"]
+        before = recall(last.number or 0, last.persona, last.branch.events, phrases)
+        start = self._start(last.persona).model_copy(update={"before": before})
+        number = self.store.create(self.agent, last.persona.id)
+        return self._session(last.persona, start, [], self.store.appender(number), number), start
 
     def elsewhere(self, persona: Persona, turns: Transcript, append: Callable[..., None]) -> Session:
         """A call that was held elsewhere, to be judged; it goes into no record, its events only to `append`."""
@@ -217,7 +242,8 @@ class Calls:
         critic: Critic
         patience_s = 60.0
         if start.engine == "offline":
-            customer, critic = OfflineCustomer(persona.caller(), prompts), OfflineCritic(persona, prompts)
+            customer = OfflineCustomer(persona.caller(), prompts, start.before)
+            critic = OfflineCritic(persona, prompts, start.before)
         elif self._customer is None or self._critic is None:
             raise SettingsError("engine_gone", model=start.models.get("customer", "?"))
         else:
@@ -226,7 +252,7 @@ class Calls:
                     raise SettingsError("engine_moved", began=start.addresses[name], now=shown(at.base_url))
             speaks = replace(self._customer, model=start.models["customer"], note_as=start.note_as)
             judges = replace(self._critic, model=start.models["critic"])
-            customer = ModelCustomer(persona.caller(), prompts, self._model(speaks), speaks.note_as)
-            critic = ModelCritic(persona, prompts, self._model(judges))
+            customer = ModelCustomer(persona.caller(), prompts, self._model(speaks), speaks.note_as, start.before)
+            critic = ModelCritic(persona, prompts, self._model(judges), start.before)
             patience_s = 2 * judges.timeout_s  # what fails its check is asked for once more
         return Session(persona, customer, critic, append, events, patience_s, number=number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -9,6 +10,7 @@ from rich.console import Console
 from simulator.page import Page, Points, Row, Section, paged
 
 if TYPE_CHECKING:
+    from simulator.events import Memory
     from simulator.persona import Persona
     from simulator.texts import Texts
 
@@ -20,9 +22,11 @@ def screen(*, plain: bool = False) -> Console:
     return Console(highlight=False, markup=False, emoji=False)
 
 
-def show_card(persona: Persona, texts: Texts, console: Console, *, plain: bool = False) -> None:
-    """Put the card and the desk on the screen."""
-    for page in (card(persona, texts), desk(persona, texts)):
+def show_card(
+    persona: Persona, texts: Texts, console: Console, before: Memory | None = None, *, plain: bool = False
+) -> None:
+    """Put the card and the desk on the screen; for a next call with what was before."""
+    for page in (card(persona, texts), desk(persona, texts, before)):
         console.print(page.aloud() if plain else page)
         console.print()
 
@@ -36,13 +40,31 @@ def card(persona: Persona, texts: Texts) -> Page:
     return paged(texts, Section(persona.title, rows))
 
 
-def desk(persona: Persona, texts: Texts) -> Page:
-    """What the agent's screen shows: the clock, the records, what they may and may not do."""
+def desk(persona: Persona, texts: Texts, before: Memory | None = None) -> Page:
+    """What the agent's screen shows: the clock, the records, what they may and may not do.
+
+    In a next call, which comes later than the clock, the log of the last one stands in its place.
+    """
     shown = persona.desk
-    lists = (("records", shown.records), ("may", shown.may), ("may_not", shown.may_not))
-    clock = [Row(texts("report.desk.clock"), shown.clock)] if shown.clock else []
+    log = list(_log(persona, texts, before)) if before else []
+    lists = (("log", log), ("records", shown.records), ("may", shown.may), ("may_not", shown.may_not))
+    clock = [Row(texts("report.desk.clock"), shown.clock)] if shown.clock and not before else []
     points = [Points(texts(f"report.desk.{name}"), tuple(lines)) for name, lines in lists if lines]
     return paged(texts, Section(texts("report.desk.title"), (*clock, *points)))
+
+
+def _log(persona: Persona, texts: Texts, before: Memory) -> Iterator[str]:
+    """What the bank noted of the last call: when, what about, what was promised. Nothing was noted since."""
+    when = persona.desk.clock or f"{before.at.astimezone():%Y-%m-%d}"
+    how = "report.desk.log_solved" if before.solved else "report.desk.log_unsolved"
+    yield texts(how, when=when, call=before.call, matter=before.was_about)
+    for promise in before.promises:
+        # The offline critic has nothing to say of a promise but the words.
+        name = "report.desk.log_words" if promise.what == promise.quote else "report.desk.log_promise"
+        yield texts(name, what=promise.what, quote=promise.quote)
+    if not before.promises:
+        yield texts("report.desk.log_nothing" if before.read else "report.desk.log_unread")
+    yield texts("report.desk.log_since")
 
 
 def difficulty(persona: Persona, texts: Texts) -> Row:

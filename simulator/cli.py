@@ -69,33 +69,46 @@ def _failed(sentences: Sequence[str], exit_code: int, argv: Sequence[str]) -> in
 
 
 def _chat(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
-    from simulator.persona import find, load
-
+    at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not args.json
     if args.turns < 1:
         raise UsageError("turns_below_one", value=args.turns)
-    at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not args.json
-    if not args.persona and not at_terminal:
+    if args.persona and args.again is not None:
+        raise UsageError("not_together", one="PERSONA", other="--again")
+    if not (args.persona or args.again is not None or at_terminal):
         raise UsageError("persona_needed")
     if args.live and not at_terminal:
         raise UsageError("live_needs_terminal")
+    return (_chat_at_terminal if at_terminal else _chat_over_pipes)(args, set_to, say)
+
+
+def _chat_at_terminal(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
+    from simulator.card import screen, show_card
+    from simulator.persona import find, load
+
+    plain = args.plain or set_to.plain
+    console = screen(plain=plain)
     persona = load(find(args.persona)) if args.persona else None
-    if at_terminal:
-        from simulator.card import screen, show_card
+    if persona:
+        show_card(persona, say, console, plain=plain)  # before anything else is loaded: it is what they wait for
+    from simulator.terminal import Terminal
 
-        plain = args.plain or set_to.plain
-        console = screen(plain=plain)
-        if persona:
-            show_card(persona, say, console, plain=plain)  # before anything else is loaded: it is what they wait for
-        from simulator.terminal import Terminal
+    pace = "off" if plain else args.pace or set_to.pace
+    terminal = Terminal(say, console, debug="debug" in args, plain=plain, pace=pace)
+    calls = _calls(args, set_to)
+    return terminal.run(persona, calls, None if args.again is None else calls.last(args.again))
 
-        pace = "off" if plain else args.pace or set_to.pace
-        terminal = Terminal(say, console, debug="debug" in args, plain=plain, pace=pace)
-        return terminal.run(persona, _calls(args, set_to))
+
+def _chat_over_pipes(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
     from simulator import lines
+    from simulator.persona import find, load
 
-    if persona is None:
+    persona = load(find(args.persona)) if args.persona else None
+    calls = _calls(args, set_to)
+    last = None if args.again is None else calls.last(args.again)
+    caller = last.persona if last else persona
+    if caller is None:
         raise UsageError("persona_needed")
-    return lines.run(persona, _calls(args, set_to), say, as_json=args.json)
+    return lines.run(caller, calls, say, as_json=args.json, last=last)
 
 
 def _personas(_args: argparse.Namespace, _set_to: Settings, _say: Texts) -> int:

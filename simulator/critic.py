@@ -14,9 +14,19 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from simulator.critique import Findings, Usage, Verdict
+from simulator.critique import Findings, Promise, Usage, Verdict
 from simulator.errors import ModelError
-from simulator.evidence import CallForm, Checked, TurnForm, check_call, check_turn
+from simulator.events import Memory
+from simulator.evidence import (
+    CallForm,
+    Checked,
+    NextTurnForm,
+    PromisesForm,
+    TurnForm,
+    check_call,
+    check_promises,
+    check_turn,
+)
 from simulator.llm import Message, Model
 from simulator.persona import Persona
 from simulator.templates import Prompts
@@ -41,6 +51,15 @@ class Summing:
     usage: Usage | None = None
 
 
+@dataclass(frozen=True)
+class Promising:
+    """What the agent promised in a call; how many claims were dropped; what it cost."""
+
+    promises: tuple[Promise, ...]
+    dropped: int = 0
+    usage: Usage | None = None
+
+
 class Critic(Protocol):
     """Somebody who judges the agent."""
 
@@ -58,8 +77,18 @@ class Critic(Protocol):
     async def sum_up(self, turns: Transcript, grades: dict[str, int | None]) -> Summing:
         """The four layers over the whole call, a better line for each cue graded under 3, what to practise next.
 
+        In a next call trust is judged over both calls.
+
         Raises:
             ModelError: it could not be judged.
+        """
+        ...
+
+    async def promises(self, turns: Transcript) -> Promising:
+        """What the agent promised in the call.
+
+        Raises:
+            ModelError: it could not be read.
         """
         ...
 
@@ -77,35 +106,52 @@ HEAD_START_S = 0.02
 class ModelCritic:
     """A critic that asks a language model and checks what it says.
 
-    Requests share one beginning: system text (rubric and persona), then the transcript, then the question.
+    Requests share one beginning: system text (rubric and persona), then the transcript, then the question. In a next
+    call the system text ends with what was before (`before`).
     """
 
-    def __init__(self, persona: Persona, prompts: Prompts, model: Model) -> None:
+    def __init__(self, persona: Persona, prompts: Prompts, model: Model, before: Memory | None = None) -> None:
         self._persona = persona
+        self._before = before
         self._prompts = prompts
         self._model = model
         self._labels = prompts.phrases["transcript"]
         self._system = prompts.render("critic", persona=persona)
+        if before:
+            self._system += "\n\n" + prompts.render("again_critic", before=before)
 
     async def judge(self, turns: Transcript, turn_id: str) -> Judgement:
         """See `Critic.judge`."""
         await asyncio.sleep(HEAD_START_S)
         number = number_of(turns, turn_id)
         quiet = is_quiet(turns[number - 1])
-        messages = self.messages(turns, self._prompts.render("critic_turn", number=number, quiet=quiet))
+        question = self._prompts.render("critic_turn", number=number, quiet=quiet)
+        owed = self._before.promises if self._before else ()
+        if owed:
+            question += "\n" + self._prompts.render("again_turn", number=number, quiet=quiet, promises=owed)
         findings, dropped, usage = await self._ask(
-            messages, TurnForm, lambda form: check_turn(form, self._persona, turns, turn_id)
+            self.messages(turns, question),
+            NextTurnForm if owed else TurnForm,
+            lambda form: check_turn(form, self._persona, turns, turn_id, owed),
         )
         return Judgement(findings, dropped, usage)
 
     async def sum_up(self, turns: Transcript, grades: dict[str, int | None]) -> Summing:
         """See `Critic.sum_up`."""
         weak = [cue for cue, level in grades.items() if level is not None and level < 3]
-        messages = self.messages(turns, self._prompts.render("critic_call", weak=weak))
+        question = self._prompts.render("critic_call", weak=weak)
+        if self._before:
+            question += "\n" + self._prompts.render("again_call")
         verdict, dropped, usage = await self._ask(
-            messages, CallForm, lambda form: check_call(form, self._persona, turns, weak)
+            self.messages(turns, question), CallForm, lambda form: check_call(form, self._persona, turns, weak)
         )
         return Summing(verdict, dropped, usage)
+
+    async def promises(self, turns: Transcript) -> Promising:
+        """See `Critic.promises`."""
+        messages = self.messages(turns, self._prompts.render("again_promises"))
+        promises, dropped, usage = await self._ask(messages, PromisesForm, lambda form: check_promises(form, turns))
+        return Promising(promises, dropped, usage)
 
     def messages(self, turns: Transcript, question: str) -> list[Message]:
         """The request: rubric and persona, transcript, and the question last."""

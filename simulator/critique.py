@@ -17,7 +17,7 @@ level  id                what the agent does
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -91,6 +91,20 @@ class Solved(Value):
     why: str
 
 
+Outcome = Literal["kept", "owned", "passed_over", "denied"]
+"""What an agent does with a promise of the last call: carry it out; admit that it was not done and make it good; not
+deal with it; deny it, blame somebody, or promise it again emptily."""
+
+
+class Dealt(Value):
+    """How one agent turn dealt with one promise of an earlier call; its quote is empty where it was passed over."""
+
+    promise: str
+    agent: Evidence
+    why: str
+    outcome: Outcome
+
+
 class Findings(Value):
     """All that one agent turn did, each with evidence that was looked up in the transcript.
 
@@ -103,7 +117,15 @@ class Findings(Value):
     need_answer: NeedAnswer | None = None
     solved: Solved | None = None
     worries: tuple[Eased, ...] = ()
+    promises: tuple[Dealt, ...] = ()
     not_judged: tuple[str, ...] = ()
+
+
+class Promise(Value):
+    """Something that the agent promised in a call: their words, and in one sentence what it was."""
+
+    agent: Evidence
+    what: str
 
 
 class LayerScore(Value):
@@ -154,3 +176,12 @@ def grade(levels: Iterable[int]) -> int | None:
         return None
     best = max(seen)
     return best if best >= 2 else min(seen)
+
+
+def came_of(found: Sequence[Dealt]) -> Dealt | None:
+    """What counts of all that was done with a promise: that it was kept or owned, else denied, else passed over.
+
+    None when the call never came to it.
+    """
+    order: tuple[Outcome, ...] = ("kept", "owned", "denied", "passed_over")
+    return min(found, key=lambda one: order.index(one.outcome), default=None)

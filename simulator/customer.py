@@ -14,6 +14,7 @@ from typing import Protocol
 from simulator.critique import Usage
 from simulator.director import Direction
 from simulator.errors import SpoiltAnswer
+from simulator.events import Memory
 from simulator.llm import Message, Model
 from simulator.persona import Caller
 from simulator.settings import NoteAs
@@ -41,21 +42,31 @@ class ModelCustomer:
     """A customer played by a language model.
 
     Requests grow at the end only: system text, the call so far, and the note last. So an endpoint that caches
-    prefixes reads each turn once.
+    prefixes reads each turn once. In a next call the system text ends with what they remember (`before`).
     """
 
-    def __init__(self, caller: Caller, prompts: Prompts, model: Model, note_as: NoteAs = "system") -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        prompts: Prompts,
+        model: Model,
+        note_as: NoteAs = "system",
+        before: Memory | None = None,
+    ) -> None:
         self._prompts = prompts
         self._model = model
         self._note_as = note_as
         self._phrases = prompts.phrases["call"]
-        self._system = prompts.render("customer", caller=caller)
+        self._system = prompts.render("customer", caller=_calling_again(caller, before) if before else caller)
+        if before:
+            mood = caller.ladder[before.step].mood
+            self._system += "\n\n" + prompts.render("again_customer", before=before, mood=mood)
         name = caller.customer.name
         self._labels = tuple(label.lower() for label in (*self._phrases["labels"], f"{name}:", f"{name}："))
 
     def note(self, direction: Direction) -> str:
-        """The note, rendered from ``customer_note.j2``."""
-        return self._prompts.render("customer_note", direction=direction)
+        """The note, rendered from ``customer_note.j2``, in a next call with ``again_note.j2`` behind it."""
+        return _note(self._prompts, direction)
 
     def messages(self, turns: Transcript, note: str) -> list[Message]:
         """The request for the customer's next words."""
@@ -98,6 +109,19 @@ class ModelCustomer:
         return Message("assistant", turn.text + (self._phrases["cut_off"] if turn.interrupted else ""))
 
 
+def _note(prompts: Prompts, direction: Direction) -> str:
+    note = prompts.render("customer_note", direction=direction)
+    if direction.opens or direction.promise:
+        note += "\n" + prompts.render("again_note", direction=direction)
+    return note
+
+
+def _calling_again(caller: Caller, before: Memory) -> Caller:
+    """The caller of a next call: what they call about is another thing, and what was cleared up is cleared up."""
+    believes = () if before.solved else caller.believes
+    return caller.model_copy(update={"surface_complaint": before.about, "believes": believes})
+
+
 class OfflineCustomer:
     """A customer who speaks the persona file's own lines. No language model: it understands next to nothing."""
 
@@ -106,14 +130,15 @@ class OfflineCustomer:
     COMMON = 0.15
     """Weight of a word that any question may hold ("what", 多少); of any other it is 1."""
 
-    def __init__(self, caller: Caller, prompts: Prompts) -> None:
+    def __init__(self, caller: Caller, prompts: Prompts, before: Memory | None = None) -> None:
         self._caller = caller
+        self._before = before
         self._prompts = prompts
         self._lines = prompts.phrases["offline_customer"]
 
     def note(self, direction: Direction) -> str:
         """The same note a model would get, so that records read alike."""
-        return self._prompts.render("customer_note", direction=direction)
+        return _note(self._prompts, direction)
 
     async def answer(self, turns: Transcript, direction: Direction) -> AsyncIterator[str | Usage]:
         """See `Customer.answer`."""
@@ -127,6 +152,10 @@ class OfflineCustomer:
         """What the director leaves no choice about; empty when there is a choice."""
         if direction.farewell:
             return str(self._lines[direction.farewell])
+        if direction.opens and self._before:
+            return str(self._lines["again"]).format(about=self._before.about, name=self._caller.customer.name)
+        if direction.promise:
+            return str(self._lines["promised"]).format(quote=direction.promise.quote)
         if direction.earned and direction.earned.still_unsaid and direction.earned.said not in said:
             return direction.earned.said
         return direction.worry or ""

@@ -12,6 +12,10 @@ The rules in one place:
   that was said and passed over.
 * The lock opens when enough cues are picked up (one at least in words, one anticipated at most) or the need was
   guessed right. It never shuts again in that branch; one that goes back to before it opened has it shut.
+* A next call begins near the step where the last one ended. What was heard then counts for the lock and does not come
+  back; a need that was said stays known; one that was earned and not said is earned again by an answer that shuts
+  nothing down. Each open promise is asked after once, in the first turns, and no cue is let slip in those. Up: a
+  promise is first kept, or owned and made good. Down: one is denied. One passed over when asked after is a miss.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from simulator.critique import PICKED_UP, CueFinding, Findings, grade
+from simulator.critique import PICKED_UP, CueFinding, Dealt, Findings, grade
 from simulator.events import (
     AgentSaid,
     CouldNotJudge,
@@ -28,7 +32,9 @@ from simulator.events import (
     Ended,
     Event,
     FindingsMade,
+    Memory,
     Overruled,
+    Owed,
     Rewound,
     started,
 )
@@ -41,10 +47,16 @@ SILENCES = 3
 """The silence in a row from which each one is a step down."""
 TRIES_TO_SAY = 2
 """Customer turns that a solved call gives an earned need before saying goodbye without it."""
+BEGINS_AT = (1, 3)
+"""The lowest and the highest step on which a next call begins: time has passed."""
+BEGINS_OWED = 2
+"""The highest step on which it begins while a promise is open: nobody is at ease who had to ring up about it."""
+ASKED_AFTER = 3
+"""Promises of the last call that the customer asks after by themselves; nobody reads out a list."""
 
 Reason = Literal[
     "picked_up", "met", "guessed", "solved", "need_heard", "need_met",
-    "shut_down", "patience", "silences", "need_passed_over",
+    "shut_down", "patience", "silences", "need_passed_over", "promise_kept", "promise_denied",
 ]  # fmt: skip
 Farewell = Literal["hung_up", "goodbye", "turn_limit"]
 
@@ -88,6 +100,7 @@ class CueRecord:
         anticipated: it was picked up before it was shown.
         unjudged: agent turns that may have answered it and could not be judged.
         overruled: a trainer's word on it, the latest.
+        heard_before: it was picked up in an earlier call.
 
     """
 
@@ -98,6 +111,7 @@ class CueRecord:
     anticipated: bool = False
     unjudged: set[str] = field(default_factory=set)
     overruled: Overruled | None = None
+    heard_before: bool = False
 
     @property
     def found(self) -> int | None:
@@ -121,8 +135,8 @@ class CueRecord:
 
     @property
     def picked_up(self) -> bool:
-        """Whether it counts as picked up."""
-        return self.best >= PICKED_UP
+        """Whether it counts as picked up, in this call or before."""
+        return self.heard_before or self.best >= PICKED_UP
 
 
 @dataclass(frozen=True)
@@ -141,6 +155,9 @@ class CallState:
     Attributes:
         step: index into the emotion ladder, 0 = worst.
         elsewhere: the call was held elsewhere: nothing in it was scheduled, so each turn may answer any cue.
+        before: what they remember of their last call; None in a first call.
+        asked_after: ids of the promises of the last call that the customer asked after.
+        promises: what agent turns did with them, by id, with the turn's id.
         taken: every change of mood, with its reason.
         due: moves that wait for their turn.
         misses: turns in a row that passed over a cue.
@@ -158,6 +175,9 @@ class CallState:
     step: int
     cues: dict[str, CueRecord]
     elsewhere: bool = False
+    before: Memory | None = None
+    asked_after: set[str] = field(default_factory=set)
+    promises: dict[str, list[tuple[str, Dealt]]] = field(default_factory=dict)
     turns: list[Turn] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
     due: list[Move] = field(default_factory=list)
@@ -174,6 +194,8 @@ class CallState:
     over: bool = False
     waiting: list[str] = field(default_factory=list)  # agent turns whose findings have not been applied yet
     judged: dict[str, Findings | None] = field(default_factory=dict)  # what came for them
+    asked_last: str | None = None  # the promise asked after in the latest customer turn
+    answering_promise: dict[str, str | None] = field(default_factory=dict)  # agent turn → the one asked after before
     last_cues: frozenset[str] = frozenset()  # let slip in the latest customer turn
     answering: dict[str, frozenset[str]] = field(default_factory=dict)  # agent turn → cues let slip just before it
     wrong_guess: bool = False  # a wrong guess was found and no customer turn has answered it yet
@@ -184,7 +206,12 @@ class CallState:
     @property
     def lock_open(self) -> bool:
         """Whether the hidden need may be in a speaking prompt."""
-        return self.opened_by is not None
+        return self.opened_by is not None or self.told_before
+
+    @property
+    def told_before(self) -> bool:
+        """Whether the need was said in an earlier call."""
+        return self.before is not None and self.before.need_said
 
 
 @dataclass(frozen=True)
@@ -208,7 +235,10 @@ class Earned:
 
 @dataclass(frozen=True)
 class Direction:
-    """What the customer's next turn is to show. All a customer chain learns beyond its `Caller`."""
+    """What the customer's next turn is to show. All a customer chain learns beyond its `Caller` and its `Memory`.
+
+    ``opens``: these are the first words of a next call; ``promise`` is one of the last call to ask after.
+    """
 
     step: int
     mood: str
@@ -219,6 +249,8 @@ class Direction:
     worry_id: str | None = None
     worry: str | None = None
     farewell: Farewell | None = None
+    opens: bool = False
+    promise: Owed | None = None
 
 
 def follow(persona: Persona, events: Sequence[Event]) -> CallState:
@@ -229,7 +261,10 @@ def follow(persona: Persona, events: Sequence[Event]) -> CallState:
     """
     if any(isinstance(event, Rewound) for event in events):
         raise ValueError("one branch at a time: this is the record of several")
-    state = _before(persona, elsewhere=bool(events) and started(events).origin == "transcript")
+    begun = started(events) if events else None
+    state = _before(
+        persona, begun.before if begun else None, elsewhere=begun is not None and begun.origin == "transcript"
+    )
     for event in events:
         match event:
             case CustomerSaid():
@@ -250,13 +285,18 @@ def follow(persona: Persona, events: Sequence[Event]) -> CallState:
     return state
 
 
+def _begins_at(before: Memory) -> int:
+    lowest, highest = BEGINS_AT
+    return min(max(before.step, lowest), BEGINS_OWED if before.promises else highest)
+
+
 def direct(persona: Persona, events: Sequence[Event]) -> Direction:
-    """What the customer is to show in answer to the latest agent turn.
+    """What the customer is to show in answer to the latest agent turn, or as the first words of a next call.
 
     Only what was known when the agent spoke counts: events after that turn belong to the next one. So asking
     again (after a failure, or in another process) gives the same direction.
     """
-    latest = max(i for i, event in enumerate(events) if isinstance(event, AgentSaid))
+    latest = max((i for i, event in enumerate(events) if isinstance(event, AgentSaid)), default=0)
     state = follow(persona, events[: latest + 1])
     agent_turns = sum(turn.speaker == "agent" for turn in state.turns)
     mood = persona.emotion.ladder[state.step]
@@ -265,33 +305,45 @@ def direct(persona: Persona, events: Sequence[Event]) -> Direction:
         return replace(plain, farewell="hung_up")
     earned = _earned(persona, state)
     plain = replace(plain, earned=earned, not_it=state.known.wrong_guess and not earned)
+    if not state.turns:
+        return replace(plain, opens=True)
     if agent_turns >= started(events).turn_limit:
         return _farewell(plain, "turn_limit")
+    only_the_need = earned and earned.still_unsaid and state.earned_turns < TRIES_TO_SAY
+    if not only_the_need and (promise := _open_promise(state)):
+        return replace(plain, promise=promise)
     if state.solved is not None:
         return _closing(plain, persona, state)
-    only_the_need = earned and earned.still_unsaid and state.earned_turns < TRIES_TO_SAY
     return replace(plain, slip=None if only_the_need else _slip(persona, state))
 
 
 # --- the fold, event by event ----------------------------------------------------------------------------
 
 
-def _before(persona: Persona, *, elsewhere: bool) -> CallState:
-    """Where a call stands before anything was said."""
-    in_opening = frozenset(cue.id for cue in persona.cues if cue.in_opening)
+def _before(persona: Persona, memory: Memory | None, *, elsewhere: bool) -> CallState:
+    """Where a call stands before anything was said; the persona's opening begins a first call only."""
+    shown = frozenset(cue.id for cue in persona.cues if cue.in_opening and not memory)
+    heard = memory.heard if memory else ()
     return CallState(
-        step=persona.emotion.start,
-        cues={cue.id: CueRecord(slips=int(cue.in_opening), turns=int(cue.in_opening)) for cue in persona.cues},
-        last_cues=frozenset(cue.id for cue in persona.cues) if elsewhere else in_opening,
+        step=_begins_at(memory) if memory else persona.emotion.start,
+        cues={
+            cue.id: CueRecord(slips=int(cue.id in shown), turns=int(cue.id in shown), heard_before=cue.id in heard)
+            for cue in persona.cues
+        },
+        last_cues=frozenset(cue.id for cue in persona.cues) if elsewhere else shown,
         elsewhere=elsewhere,
+        before=memory,
     )
 
 
 def _customer_said(state: CallState, event: CustomerSaid) -> None:
     first = not state.turns
     state.turns.append(Turn(event.turn, "customer", event.text, event.interrupted))
+    state.asked_last = event.promise
+    if event.promise:
+        state.asked_after.add(event.promise)
     if first or state.elsewhere:
-        return  # the opening's cues are known from the persona
+        return  # the opening's cues are known from the persona, and the first words of a next call let none slip
     state.last_cues = frozenset()
     if event.cue and (record := state.cues.get(event.cue)):
         record.turns += 1
@@ -305,7 +357,9 @@ def _agent_said(state: CallState, turn: Turn) -> None:
     """The agent spoke: the one place where the mood moves."""
     state.turns.append(turn)
     state.answering[turn.id] = state.last_cues
-    state.known = Known(state.lock_open and state.need_said is None, state.solved is not None, state.wrong_guess)
+    state.answering_promise[turn.id] = state.asked_last
+    may_say_need = state.lock_open and not state.told_before and state.need_said is None
+    state.known = Known(may_say_need, state.solved is not None, state.wrong_guess)
     state.wrong_guess = False
     state.silences = state.silences + 1 if is_quiet(turn) else 0
     if state.silences <= 1 and len(state.turns) > 1:
@@ -367,9 +421,7 @@ def _record(state: CallState, persona: Persona, turn: str, findings: Findings | 
 def _apply(state: CallState, persona: Persona, turn_id: str, findings: Findings) -> Move | None:
     """Record what an agent turn did; the move that it earns, if any. A step down wins over a step up."""
     quiet = next(is_quiet(turn) for turn in state.turns if turn.id == turn_id)
-    before = {cue: record.best for cue, record in state.cues.items()}
-    # A cue once picked up is never missed again.
-    found = [one for one in findings.cues if one.level != 1 or before[one.cue] < PICKED_UP]
+    found = [one for one in findings.cues if _counts(state.cues[one.cue], one)]
     moves = [move for one in found if (move := _apply_cue(state.cues[one.cue], one, turn_id, quiet=quiet))]
     for cue in findings.not_judged:
         state.cues[cue].unjudged.add(turn_id)
@@ -379,16 +431,25 @@ def _apply(state: CallState, persona: Persona, turn_id: str, findings: Findings)
         moves.append(Move(+1, "solved", turn_id))
     for eased in findings.worries:
         state.eased.setdefault(eased.worry, turn_id)
-    missed = any(one.level == 1 for one in found)
+    picked |= _apply_promises(state, turn_id, findings, moves)
+    missed = any(one.level == 1 for one in found) or _passed_over(state, turn_id, findings)
     if not quiet and _out_of_patience(state, persona.difficulty, picked=picked, missed=missed):
         moves.append(Move(-1, "patience", turn_id))
-    _try_lock(state, persona, turn_id)
+    shut_down = any(one.level == 0 for one in found)
+    _try_lock(state, persona, turn_id, earned=_earned_before(state) and not quiet and not shut_down)
     return min(moves, key=lambda move: move.by, default=None)
+
+
+def _counts(record: CueRecord, found: CueFinding) -> bool:
+    """A cue once picked up is never missed again; one heard in an earlier call is not held against anybody now."""
+    if found.level == 1:
+        return not record.picked_up
+    return found.level != 2 or not record.heard_before
 
 
 def _apply_cue(record: CueRecord, found: CueFinding, turn_id: str, *, quiet: bool) -> Move | None:
     """Record one answer to a cue; the move that it earns."""
-    before = record.best
+    before = max(record.best, PICKED_UP) if record.heard_before else record.best
     record.findings.append((turn_id, found))
     if found.level >= PICKED_UP:
         record.in_words |= not quiet
@@ -402,10 +463,31 @@ def _apply_cue(record: CueRecord, found: CueFinding, turn_id: str, *, quiet: boo
     return None
 
 
+def _apply_promises(state: CallState, turn_id: str, findings: Findings, moves: list[Move]) -> bool:
+    """Record what was done with the promises of the last call; whether one was kept or made good by it."""
+    good = False
+    for dealt in findings.promises:
+        found = state.promises.setdefault(dealt.promise, [])
+        if dealt.outcome in {"kept", "owned"}:
+            if not any(one.outcome in {"kept", "owned"} for _, one in found):
+                moves.append(Move(+1, "promise_kept", turn_id))
+            good = True
+        elif dealt.outcome == "denied":
+            moves.append(Move(-1, "promise_denied", turn_id))
+        found.append((turn_id, dealt))
+    return good
+
+
+def _passed_over(state: CallState, turn_id: str, findings: Findings) -> bool:
+    """Whether the promise that had just been asked after was passed over."""
+    asked = state.answering_promise[turn_id]
+    return any(dealt.promise == asked and dealt.outcome == "passed_over" for dealt in findings.promises)
+
+
 def _apply_need(state: CallState, turn_id: str, findings: Findings, moves: list[Move]) -> bool:
     """Record guesses at the need and answers to it; whether something was picked up by that."""
     picked = False
-    if findings.guess and state.need_said is None:  # what was said is no guess any more
+    if findings.guess and state.need_said is None and not state.told_before:  # what was said is no guess any more
         if findings.guess.right and not any(state.guesses.values()):
             moves.append(Move(+1, "guessed", turn_id))
         state.guesses[turn_id] = picked = findings.guess.right
@@ -429,7 +511,7 @@ def _apply_need(state: CallState, turn_id: str, findings: Findings, moves: list[
 
 def _earned_by(state: CallState, customer_turn: str) -> bool:
     """Whether that turn was spoken after the one that opened the lock: what came before cannot have been the need."""
-    if state.elsewhere:  # nobody kept it back
+    if state.elsewhere or state.told_before:  # nobody kept it back
         return True
     ids = [turn.id for turn in state.turns]
     return state.opened_by is not None and ids.index(customer_turn) > ids.index(state.opened_by)
@@ -446,7 +528,12 @@ def _out_of_patience(state: CallState, difficulty: int, *, picked: bool, missed:
     return False
 
 
-def _try_lock(state: CallState, persona: Persona, turn_id: str) -> None:
+def _earned_before(state: CallState) -> bool:
+    """Whether the need was earned in an earlier call; then it is no stranger who answers."""
+    return state.before is not None and state.before.earned
+
+
+def _try_lock(state: CallState, persona: Persona, turn_id: str, *, earned: bool) -> None:
     if state.lock_open:
         return
     picked = [record for record in state.cues.values() if record.picked_up]
@@ -454,7 +541,7 @@ def _try_lock(state: CallState, persona: Persona, turn_id: str) -> None:
     counted = shown + min(1, len(picked) - shown)
     in_words = any(record.in_words for record in picked)
     enough = counted >= persona.hidden_need.opens_up_after and in_words
-    if enough or any(state.guesses.values()):
+    if enough or earned or any(state.guesses.values()):
         state.opened_by = turn_id
 
 
@@ -480,7 +567,15 @@ def _earned(persona: Persona, state: CallState) -> Earned | None:
     if not state.lock_open:
         return None
     hidden = persona.hidden_need
-    return Earned(hidden.need, hidden.said, tuple(hidden.facts), still_unsaid=state.need_said is None)
+    unsaid = state.need_said is None and not state.told_before
+    return Earned(hidden.need, hidden.said, tuple(hidden.facts), still_unsaid=unsaid)
+
+
+def _open_promise(state: CallState) -> Owed | None:
+    """The promise of the last call that is to be asked after next."""
+    promises = state.before.promises[:ASKED_AFTER] if state.before else ()
+    closed = {name for name, found in state.promises.items() if any(one.outcome != "passed_over" for _, one in found)}
+    return next((promise for promise in promises if promise.id not in state.asked_after | closed), None)
 
 
 def _farewell(plain: Direction, farewell: Farewell) -> Direction:
@@ -495,7 +590,8 @@ def _closing(plain: Direction, persona: Persona, state: CallState) -> Direction:
     if earned and earned.still_unsaid and state.earned_turns < TRIES_TO_SAY:
         return plain
     if not state.last_word_given:
-        worry = next((w for w in persona.worries if w.id not in state.eased), None) if earned else None
+        eased = {*state.eased, *(state.before.eased if state.before else ())}
+        worry = next((w for w in persona.worries if w.id not in eased), None) if earned else None
         if worry:
             return replace(plain, worry_id=worry.id, worry=worry.worry)
         if slip := _slip(persona, state):

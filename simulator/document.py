@@ -11,9 +11,9 @@ from typing import Literal, TypeVar
 
 from pydantic import Field
 
-from simulator.critique import LAYERS, CueFinding, Evidence, Layer, LayerScore, Level, Value
+from simulator.critique import LAYERS, CueFinding, Evidence, Layer, LayerScore, Level, Outcome, Value, came_of
 from simulator.director import CallState, CueRecord, follow
-from simulator.events import Debriefed, Event, FindingsMade, Overruled, Repeated, agreement, started
+from simulator.events import Debriefed, Event, FindingsMade, Overruled, Owed, Repeated, agreement, started
 from simulator.persona import Cue, Persona, Worry
 
 _G = TypeVar("_G", int, int | Literal["not_judged"])
@@ -36,8 +36,9 @@ class Answer(Value):
 class CueCritique(Value):
     """One cue over the whole call, with the answer that its level comes from.
 
-    ``customer`` is null for an anticipated cue, which the agent spoke to before any words showed it, and for one that
-    was not shown or not judged; ``better`` only stands beside a level under 3.
+    ``customer`` is null for an anticipated cue, which the agent spoke to before any words showed it, for one that was
+    heard in an earlier call, and for one that was not shown or not judged; ``better`` only stands beside a level
+    under 3.
     """
 
     level: Level | Literal["not_shown", "not_judged"]
@@ -88,6 +89,32 @@ class TrainerWord(Value):
     by: str
 
 
+class PromiseCritique(Value):
+    """A promise of an earlier call: where it was made, and how this call dealt with it.
+
+    ``outcome`` and ``agent`` are null where the call did not come to it or nobody could judge.
+    """
+
+    call: int
+    line: int
+    quote: str
+    what: str
+    outcome: Outcome | None
+    agent: Answer | None
+    why: str
+
+
+class LastCall(Value):
+    """What a next call follows: the last call's number, the cues heard so far, and its promises."""
+
+    call: int
+    about: str = Field(description="when and why they call now")
+    heard: list[str]
+    need_said: bool
+    solved: bool
+    promises: dict[str, PromiseCritique]
+
+
 class CallCritique(Value):
     """The critique of one call."""
 
@@ -106,6 +133,7 @@ class CallCritique(Value):
     overruled: dict[str, TrainerWord] | None = Field(
         default=None, description="only where a trainer overruled: by the cue's or layer's id; the levels are theirs"
     )
+    before: LastCall | None = Field(default=None, description="only of a next call")
 
 
 def schema_text() -> str:
@@ -120,7 +148,7 @@ def document(persona: Persona, events: Sequence[Event]) -> CallCritique:
 
 def as_json(critique: CallCritique) -> str:
     """One document; keys that only some calls have are left out of the others."""
-    absent = {name for name in ("repeats", "overruled") if getattr(critique, name) is None}
+    absent = {name for name in ("repeats", "overruled", "before") if getattr(critique, name) is None}
     return json.dumps(critique.model_dump(mode="json", exclude=absent), ensure_ascii=False, indent=2)
 
 
@@ -157,6 +185,7 @@ class _Writer:
             could_not_judge=sorted(self._line_of[turn] for turn in state.unjudged),
             repeats=self._repeats(),
             overruled=self._overruled(),
+            before=self._before(),
         )
 
     def _cue(self, cue: Cue) -> CueCritique:
@@ -166,7 +195,7 @@ class _Writer:
         found = None if level == "not_shown" else self._reached(record)
         return CueCritique(
             level=level,
-            anticipated=found is not None and found.customer is None,
+            anticipated=found is not None and found.customer is None and not record.heard_before,
             customer=self._quote(found.customer) if found and found.customer else None,
             agent=self._answer(found.agent) if found else None,
             why=found.why if found else "",
@@ -201,6 +230,8 @@ class _Writer:
         turn = self._state.eased.get(worry.id)
         if turn is None:
             deaf = started(self._events).engine == "offline" and not worry.heard_if
+            if self._state.before and worry.id in self._state.before.eased:
+                return WorryCritique(eased=True, turn=None, quote=None)
             unknown = deaf or bool(self._state.unjudged)
             return WorryCritique(eased=None if unknown else False, turn=None, quote=None)
         words = next(one.agent for one in self._findings[turn].worries if one.worry == worry.id)
@@ -217,6 +248,31 @@ class _Writer:
             score=word.grade if word else scored.score,
             why=scored.why,
             evidence=[self._quote(evidence) for evidence in scored.evidence],
+        )
+
+    def _before(self) -> LastCall | None:
+        before = self._state.before
+        if before is None:
+            return None
+        return LastCall(
+            call=before.call,
+            about=before.about,
+            heard=list(before.heard),
+            need_said=before.need_said,
+            solved=before.solved,
+            promises={one.id: self._promise(one) for one in before.promises},
+        )
+
+    def _promise(self, promise: Owed) -> PromiseCritique:
+        dealt = came_of([one for _, one in self._state.promises.get(promise.id, ())])
+        return PromiseCritique(
+            call=promise.call,
+            line=promise.line,
+            quote=promise.quote,
+            what=promise.what,
+            outcome=dealt.outcome if dealt else None,
+            agent=self._answer(dealt.agent) if dealt else None,
+            why=dealt.why if dealt else "",
         )
 
     def _repeats(self) -> dict[str, Repeats] | None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from simulator.critique import Findings, Usage, Verdict
+from simulator.critique import Findings, Promise, Usage, Value, Verdict
 from simulator.transcript import Transcript, Turn, is_quiet, quiet_run
 
 Engine = Literal["model", "offline"]
@@ -28,6 +28,62 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class Owed(Value):
+    """A promise that is still open: the call of the record it was made in, its line there, the words, what it was."""
+
+    id: str
+    call: int
+    line: int
+    quote: str
+    what: str
+
+
+class Memory(Value):
+    """What a customer who calls again has in mind, and what the bank's side knows of the last call.
+
+    Nothing that the lock hides stands in it, unless the need was said in an earlier call.
+
+    Attributes:
+        call: the last call's number in the record.
+        at: when it began.
+        was_about: what they called about then.
+        about: when and why they call now.
+        ended: how the last call ended.
+        step: the step of the ladder on which it ended, 0 = worst.
+        heard: ids of the cues picked up so far.
+        earned: whether the lock was open when it ended.
+        need_said: whether the need has been said.
+        told: the need, once it has been said.
+        solved: whether what they called about was solved.
+        eased: ids of the worries eased so far.
+        worries: those left open, in their words; none while the need is unsaid.
+        promises: what was promised and is still open.
+        read: whether the last call has been read for promises.
+
+    """
+
+    call: int
+    at: datetime
+    was_about: str
+    about: str
+    ended: Ending
+    step: int
+    heard: tuple[str, ...] = ()
+    earned: bool = False
+    need_said: bool = False
+    told: str = ""
+    solved: bool = False
+    eased: tuple[str, ...] = ()
+    worries: tuple[str, ...] = ()
+    promises: tuple[Owed, ...] = ()
+    read: bool = False
+
+    @property
+    def matter(self) -> str:
+        """What has to be settled now: what was left open, else what they call about this time."""
+        return self.about if self.solved else self.was_about
+
+
 class _Event(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,10 +97,11 @@ class Started(_Event):
     """The call was set up.
 
     With the origin ``transcript`` it was held elsewhere, and nobody directed the customer. In an ``exam`` there are no
-    hints. In a ``live`` call the customer does not wait for ever.
+    hints and no going back. In a ``live`` call the customer does not wait for ever. ``before`` is there when the
+    customer has called before and this is their next call.
     """
 
-    spoilers = frozenset({"persona"})
+    spoilers = frozenset({"persona", "before"})
 
     kind: Literal["started"] = "started"
     version: str
@@ -59,16 +116,18 @@ class Started(_Event):
     prompts: dict[str, str]
     agent: str
     turn_limit: int
+    before: Memory | None = None
 
 
 class CustomerSaid(_Event):
     """The customer spoke.
 
-    ``step`` indexes the emotion ladder (0 = worst); ``cue`` and ``worry`` are what was to be let slip.
+    ``step`` indexes the emotion ladder (0 = worst); ``cue`` and ``worry`` are what was to be let slip, ``promise`` is
+    the one of the last call that was to be asked after.
     ``held_back``: the cue did not come, for its moment had not come or they were cut off.
     """
 
-    spoilers = frozenset({"note", "cue", "held_back", "worry", "step"})
+    spoilers = frozenset({"note", "cue", "held_back", "worry", "promise", "step"})
 
     kind: Literal["customer_said"] = "customer_said"
     turn: str
@@ -78,6 +137,7 @@ class CustomerSaid(_Event):
     cue: str | None = None
     held_back: bool = False
     worry: str | None = None
+    promise: str | None = None
     step: int
     usage: Usage | None = None
 
@@ -165,6 +225,15 @@ class Debriefed(_Event):
     usage: Usage | None = None
 
 
+class PromisesFound(_Event):
+    """The critic read the call for what the agent promised; asked once, when the customer is to call again."""
+
+    kind: Literal["promises_found"] = "promises_found"
+    promises: tuple[Promise, ...]
+    dropped: int = 0
+    usage: Usage | None = None
+
+
 class Repeated(_Event):
     """The call was judged several times: the grades of each cue, the first being the one in use."""
 
@@ -205,6 +274,7 @@ Event = Annotated[
     | Ended
     | Guessed
     | Debriefed
+    | PromisesFound
     | Repeated
     | Overruled,
     Field(discriminator="kind"),

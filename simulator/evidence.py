@@ -17,6 +17,7 @@ from simulator.critique import (
     LAYERS,
     BetterLine,
     CueFinding,
+    Dealt,
     Eased,
     Evidence,
     Findings,
@@ -24,11 +25,14 @@ from simulator.critique import (
     Level,
     NeedAnswer,
     NeedGuess,
+    Outcome,
+    Promise,
     Solved,
     Verdict,
 )
+from simulator.events import Owed
 from simulator.persona import Persona
-from simulator.transcript import Transcript, holds, in_language, is_quiet, number_of
+from simulator.transcript import Transcript, holds, in_language, is_quiet, number_of, where
 
 _R = TypeVar("_R")
 
@@ -98,6 +102,21 @@ class TurnForm(_Form):
     worries: list[EasedForm]
 
 
+class DealtForm(_Form):
+    """What the agent turn did with a promise of an earlier call."""
+
+    promise: str
+    agent_quote: str | None
+    why: str
+    outcome: Outcome
+
+
+class NextTurnForm(TurnForm):
+    """One agent turn of a next call, as a model reports it."""
+
+    promises: list[DealtForm]
+
+
 class QuoteForm(_Form):
     """A quote and the number of its line."""
 
@@ -131,6 +150,20 @@ class CallForm(_Form):
     next: str
 
 
+class PromiseForm(_Form):
+    """One promise, as a model reports it."""
+
+    turn: int
+    agent_quote: str
+    what: str
+
+
+class PromisesForm(_Form):
+    """What the agent promised in a call, as a model reports it."""
+
+    promises: list[PromiseForm]
+
+
 # --- what of it holds ------------------------------------------------------------------------------------
 
 
@@ -150,16 +183,19 @@ class Checked(Generic[_R]):
     missing: list[str] = field(default_factory=list)
 
 
-def check_turn(form: TurnForm, persona: Persona, turns: Transcript, turn_id: str) -> Checked[Findings]:
-    """The findings about that agent turn that hold."""
-    return _TurnCheck(persona, turns, turn_id).findings(form)
+def check_turn(
+    form: TurnForm, persona: Persona, turns: Transcript, turn_id: str, owed: Sequence[Owed] = ()
+) -> Checked[Findings]:
+    """The findings about that agent turn that hold; `owed` are the promises that a next call is about too."""
+    return _TurnCheck(persona, turns, turn_id, owed).findings(form)
 
 
 class _TurnCheck:
     """Looks up the evidence for one agent turn; keeps what holds and says what does not."""
 
-    def __init__(self, persona: Persona, turns: Transcript, turn_id: str) -> None:
+    def __init__(self, persona: Persona, turns: Transcript, turn_id: str, owed: Sequence[Owed]) -> None:
         self._persona = persona
+        self._owed = {promise.id for promise in owed}
         self._number = number_of(turns, turn_id)
         self._turn = turns[self._number - 1]
         self._before = [turn for turn in turns[: self._number - 1] if turn.speaker == "customer"]
@@ -184,6 +220,7 @@ class _TurnCheck:
             need_answer=self._need(form.need_answer) if said else None,
             solved=self._done(form.solved, "solved"),
             worries=tuple(self._worries(form.worries)),
+            promises=tuple(self._promises(form.promises)) if isinstance(form, NextTurnForm) else (),
         )
         return Checked(findings, self.faults)
 
@@ -276,6 +313,20 @@ class _TurnCheck:
                 found.append(Eased(worry=claim.worry, agent=agent, why=claim.why))
         return found
 
+    def _promises(self, claims: Sequence[DealtForm]) -> list[Dealt]:
+        found: dict[str, Dealt] = {}
+        for claim in claims:
+            agent: Evidence | None = Evidence(turn=self._turn.id, quote="")
+            if claim.promise not in self._owed:
+                self._fault(f"promise {claim.promise!r}: no such promise id")
+                continue
+            if claim.outcome != "passed_over":
+                agent = self._agent(claim.agent_quote, f"promise {claim.promise}")
+            if agent:
+                dealt = Dealt(promise=claim.promise, agent=agent, why=claim.why, outcome=claim.outcome)
+                found.setdefault(claim.promise, dealt)
+        return list(found.values())
+
     def _fault(self, line: str) -> None:
         self.faults.append(line)
 
@@ -318,3 +369,19 @@ def check_call(form: CallForm, persona: Persona, turns: Transcript, weak: Sequen
             del lines[cue]
     better = tuple(BetterLine(cue=cue, line=line) for cue, line in lines.items())
     return Checked(Verdict(layers=layers, better=better, next=form.next), faults, missing)
+
+
+def check_promises(form: PromisesForm, turns: Transcript) -> Checked[tuple[Promise, ...]]:
+    """The promises whose words the agent did say, in the order of the call, each once."""
+    by_number = dict(enumerate(turns, 1))
+    found: dict[tuple[int, int], Promise] = {}
+    faults: list[str] = []
+    for claim in form.promises:
+        turn = by_number.get(claim.turn)
+        if turn and turn.speaker == "agent" and holds(turn, claim.agent_quote):
+            words = Evidence(turn=turn.id, quote=claim.agent_quote.strip())
+            place = (where(turn.text, words.quote) or (0, 0))[0]
+            found.setdefault((claim.turn, place), Promise(agent=words, what=claim.what.strip()))
+        else:
+            faults.append(f"promises: not in an agent's line {claim.turn}: {claim.agent_quote!r}")
+    return Checked(tuple(found[key] for key in sorted(found)), faults)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simulator.director import follow
-from simulator.events import CustomerSaid, Event, HintGiven
+from simulator.events import CustomerSaid, Event, HintGiven, started
 from simulator.persona import Persona
 
 HINTS = ("channel", "words", "meaning")
@@ -33,5 +33,6 @@ def next_hint(persona: Persona, events: Sequence[Event]) -> HintGiven | None:
 def _shown(persona: Persona, events: Sequence[Event]) -> list[tuple[str, str]]:
     """Customer turns that let a cue slip, with the cue, in the order of the call."""
     said = [event for event in events if isinstance(event, CustomerSaid)]
-    opening = [(said[0].turn, cue.id) for cue in persona.cues if cue.in_opening and said]
+    first_call = started(events).before is None
+    opening = [(said[0].turn, cue.id) for cue in persona.cues if cue.in_opening and said and first_call]
     return opening + [(event.turn, event.cue) for event in said if event.cue and not event.held_back]

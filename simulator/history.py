@@ -116,6 +116,8 @@ def _came_out(call: PastCall, say: Texts) -> str:
     if call.ways > 1:
         which = "open" if call.open_still else "told" if call.counts else "known"
         parts.append(say(f"history.ways.{which}", count=call.ways))
+    if call.after is not None:
+        parts.append(say("history.after", number=call.after))
     if call.exam:
         parts.append(say("history.exam"))
     if call.engine == "offline":
@@ -141,6 +143,7 @@ def _as_object(call: PastCall) -> dict[str, Any]:
         "title": call.title,
         "engine": call.engine,
         "exam": call.exam,
+        "next_call_after": call.after,
         "ended": call.ended,
         "debriefed": call.debriefed,
         "ways": call.ways,

@@ -15,6 +15,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TextIO
 
 from simulator import back
+from simulator.errors import ModelError
 from simulator.events import AgentSaid, CustomerSaid, Ended, Rewound
 from simulator.persona import Persona
 from simulator.transcript import Turn, printable
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 GUESS = "/guess "
 
 
-def run(persona: Persona, calls: Calls, say: Texts, *, as_json: bool) -> int:
-    """Hold a call over standard input and output; returns the exit code.
+def run(persona: Persona, calls: Calls, say: Texts, *, as_json: bool, last: Session | None = None) -> int:
+    """Hold a call over standard input and output; returns the exit code. With `last` it is the next one after that.
 
     Each line of input is what the agent says; an empty line is staying quiet. ``/end`` (or the end of input)
     ends the call, ``/quit`` leaves it open. ``/back N`` goes back in it, also once it has ended. After the end up to
@@ -43,15 +44,23 @@ def run(persona: Persona, calls: Calls, say: Texts, *, as_json: bool) -> int:
     output: _Output = _JsonLines(sys.stdout) if as_json else _PlainLines(sys.stdout, persona, say)
     if calls.offline:
         print(say("chat.offline"), file=sys.stderr)
-    return asyncio.run(_hold(persona, calls, say, output))
+    return asyncio.run(_hold(persona, calls, say, output, last))
 
 
-async def _hold(persona: Persona, calls: Calls, say: Texts, output: _Output) -> int:
-    session, start = calls.new(persona)
+async def _hold(persona: Persona, calls: Calls, say: Texts, output: _Output, last: Session | None) -> int:
+    if last:
+        try:
+            await last.find_promises()
+        except ModelError as error:
+            print(" ".join([*say.error(error), say("chat.promises_unread")]), file=sys.stderr)
+    session, start = calls.next(last) if last else calls.new(persona)
     typed = _typed(sys.stdin)
     try:
         async for update in session.begin(start):
             output.show(update)
+        if session.awaits_answer:
+            async for update in session.answer():
+                output.show(update)
         went_back = True
         while went_back:
             left_open = await _call(session, typed, output, say)
@@ -200,7 +209,8 @@ class _JsonLines(_Output):
             for e in session.events
             if isinstance(e, CustomerSaid)
         }
-        self._line({"kind": "revealed", "persona": session.start.persona, "turns": turns})
+        held_back = session.start.model_dump(mode="json", include=set(session.start.spoilers))
+        self._line({"kind": "revealed", **held_back, "turns": turns})
 
     def _line(self, value: dict[str, Any]) -> None:
         print(json.dumps(value, ensure_ascii=False), file=self._out, flush=True)

@@ -225,6 +225,7 @@ class _Writer:
             self._cue(cue)
         self._need()
         self._problem()
+        self._promises()
         self._lock()
         self._mood()
         self._gaps()
@@ -257,7 +258,7 @@ class _Writer:
                 self._mark(finding.customer)
                 self._note(finding.customer.turn, shown)
             self._mark(finding.agent)
-            label = shown if finding.customer else early
+            label = shown if finding.customer or cue.heard_before else early
             self._note(turn, call.say("pair", label=label, text=call.level(finding.level)), reading.tone(finding.level))
 
     def _name(self, cue: CueLine, key: str = "show.cue") -> str:
@@ -292,6 +293,18 @@ class _Writer:
                     self._mark(eased.agent)
                     words = call.say("quote", words=worries[worry])
                     self._note(turn, self._texts("show.eased", worry=words), "good")
+
+    def _promises(self) -> None:
+        """What was done with the promises of the last call."""
+        call = self._call
+        what = {promise.id: promise.what for promise in call.state.before.promises} if call.state.before else {}
+        for name, found in call.state.promises.items():
+            for turn, dealt in found:
+                came = call.say(f"again.{dealt.outcome}")
+                self._note(
+                    turn, self._texts("show.promise", came=came, what=what[name]), report.promise_tone(dealt.outcome)
+                )
+                self._mark(dealt.agent)
 
     def _lock(self) -> None:
         if self._call.state.opened_by and not self._call.state.elsewhere:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simulator.critic import Judgement, Summing
+from simulator.critic import Judgement, Promising, Summing
 from simulator.critique import (
     LAYERS,
     CueFinding,
@@ -14,9 +14,11 @@ from simulator.critique import (
     LayerScore,
     NeedAnswer,
     NeedGuess,
+    Promise,
     Solved,
     Verdict,
 )
+from simulator.events import Memory
 from simulator.persona import Persona
 from simulator.templates import Prompts
 from simulator.transcript import Transcript, Turn, holds, is_quiet, number_of, sentences
@@ -33,8 +35,9 @@ class OfflineCritic:
     NEAR_ENOUGH = 86
     """Similarity (0-100) from which an ear counts as hit; short ears must be hit exactly."""
 
-    def __init__(self, persona: Persona, prompts: Prompts) -> None:
+    def __init__(self, persona: Persona, prompts: Prompts, before: Memory | None = None) -> None:
         self._persona = persona
+        self._before = before
         self._words = prompts.phrases["offline_critic"]
 
     async def judge(self, turns: Transcript, turn_id: str) -> Judgement:
@@ -72,8 +75,19 @@ class OfflineCritic:
         shown = any(grade is not None for grade in grades.values())
         advice = self._words["practise"][weakest.channel if weakest else "none"]
         if not shown:
-            advice = self._words["nothing_shown"]
+            advice = self._words["called_before" if self._before else "nothing_shown"]
         return Summing(Verdict(layers=layers, next=advice))
+
+    async def promises(self, turns: Transcript) -> Promising:
+        """See `Critic.promises`. Each sentence of the agent's that sounds like one is taken for one."""
+        found = [
+            Promise(agent=Evidence(turn=turn.id, quote=one), what=one)
+            for turn in turns
+            if turn.speaker == "agent"
+            for one in sentences(turn.text)
+            if holds(turn, one) and any(words in one.lower() for words in self._words["promised"])
+        ]
+        return Promising(tuple(found))
 
     def _cue(self, cue_id: str, turn: Turn, before: Transcript) -> CueFinding | None:
         cue = self._persona.cue(cue_id)
@@ -129,6 +143,8 @@ class OfflineCritic:
         return NeedGuess(agent=heard, why=self._words["heard"], right=not several)
 
     def _solved(self, turn: Turn) -> Solved | None:
+        if self._before and self._before.solved:
+            return None  # its words are those of the last call's matter, not of this one's
         heard = self._hear(self._persona.resolution.solved_if, turn)
         return Solved(agent=heard, why=self._words["heard"]) if heard else None
 

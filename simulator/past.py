@@ -52,6 +52,7 @@ class PastCall:
         counts: what is told here was heard without knowing the need, and may go into figures.
         cues: those that were shown and judged.
         layers: 1-5 for each layer that was judged.
+        after: number of the call that this is the next one after, if it is one.
 
     """
 
@@ -69,6 +70,7 @@ class PastCall:
     counts: bool = True
     cues: tuple[Answered, ...] = ()
     layers: dict[Layer, int] = field(default_factory=dict)
+    after: int | None = None
 
     @property
     def picked_up(self) -> int:
@@ -106,6 +108,7 @@ def in_short(number: int, persona: Persona, record: Sequence[Event]) -> PastCall
         counts=counting is not None or not told.debriefed,
         cues=_cues(persona, told) if told.debriefed else (),
         layers=_layers(told.events) if told.debriefed else {},
+        after=start.before.call if start.before else None,
     )
 
 

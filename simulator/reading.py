@@ -56,6 +56,7 @@ class CueLine:
         repeats: the grades of repeated judging, if there was any.
         overruled: a trainer's word, which the grade then is.
         hints: how many steps of a hint were given about it.
+        heard_before: it was picked up in an earlier call, and so was not let slip in this one.
 
     """
 
@@ -70,6 +71,7 @@ class CueLine:
     repeats: tuple[Grade, ...]
     overruled: Overruled | None
     hints: int
+    heard_before: bool
 
     @property
     def picked_up(self) -> bool:
@@ -130,6 +132,7 @@ class Reading:
             better=better,
             repeats=repeats,
             overruled=record.overruled,
+            heard_before=record.heard_before,
             hints=max((e.step for e in self.events if isinstance(e, HintGiven) and e.cue == cue.id), default=0),
         )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from simulator import ways
 from simulator.branches import opened
 from simulator.card import difficulty
-from simulator.critique import LAYERS, Layer, LayerScore, Usage
+from simulator.critique import LAYERS, Layer, LayerScore, Outcome, Usage, came_of
 from simulator.director import CallState, Move, follow
 from simulator.events import (
     AgentSaid,
@@ -23,15 +23,18 @@ from simulator.events import (
     Event,
     FindingsMade,
     Grade,
+    Memory,
     MoodShown,
     Overruled,
+    Owed,
+    PromisesFound,
     Repeated,
     agreement,
     ended,
     started,
 )
 from simulator.hints import STEPS
-from simulator.page import Block, Item, Page, Row, Section, escaped, paged
+from simulator.page import Block, Item, Page, Row, Section, Tone, escaped, paged
 from simulator.persona import LADDER_STEPS
 from simulator.reading import CueLine, Reading, tone
 
@@ -85,6 +88,8 @@ def sections(call: Reading) -> Iterator[Section]:
         before = Reading(call.persona, call.branch.left.events, call.texts, call.branch.left)
         yield ways.section(before, call)
     yield _worries(call)
+    if call.state.before:
+        yield _promises(call, call.state.before)
     yield _layers(call)
     for name, blocks in (
         ("times", _times(call)),
@@ -103,19 +108,28 @@ def title(call: Reading) -> str:
 
 def outcome(call: Reading) -> Iterator[str]:
     """How the call ended, and how many cues were picked up."""
+    if call.state.before:
+        yield call.say("again.follows", call=call.state.before.call)
     end = ended(call.events)
     turns = sum(turn.speaker == "agent" for turn in call.turns)
     yield call.say(f"ending.{end.how if end else 'open'}", turns=turns)
     yield ways.picked_up(call)
-    shown_but_open = [line.not_judged for line in call.cues if line.grade is None]
+    shown_but_open = [line.not_judged for line in call.cues if line.grade is None and not _only_before(line)]
     if count := shown_but_open.count(True):
         yield call.say("not_judged_too", count=count)
     if count := shown_but_open.count(False):
         yield call.say("not_shown_too", count=count)
+    if count := sum(_only_before(line) for line in call.cues):
+        yield call.say("again.heard_count", count=count)
     if started(call.events).mode == "exam":
         yield call.say("exam")
     if any(isinstance(event, MoodShown) and event.on for event in call.events):
         yield call.say("mood.was_shown")
+
+
+def _only_before(line: CueLine) -> bool:
+    """Whether a cue was picked up in an earlier call and did not come up in this one."""
+    return line.heard_before and line.grade is None and not line.not_judged
 
 
 def caveats(call: Reading) -> Iterator[str]:
@@ -170,10 +184,12 @@ def _when_out(call: Reading) -> str:
     if state.elsewhere:
         return call.say("line", line=call.line_of[state.need_said]) if state.need_said else call.say("need.not_said")
     opened = call.line_of[state.opened_by] if state.opened_by else None
+    if state.told_before:
+        return call.say("again.told")
     if state.need_said is None:
         if opened:
             return call.say("need.unsaid", opened=opened)
-        picked = sum(line.picked_up for line in call.cues)
+        picked = sum(line.picked_up or line.heard_before for line in call.cues)
         return call.say("need.never", needed=call.persona.hidden_need.opens_up_after, picked=picked)
     how = "guessed" if state.guesses.get(str(state.opened_by)) else "earned"
     return call.say(f"need.{how}", line=call.line_of[state.need_said], opened=opened)
@@ -188,6 +204,8 @@ def _cue(call: Reading, line: CueLine) -> Item:
     """One cue: both sides' words, the level and why; what would have fitted, where it was not picked up."""
     head = call.say("cues.head", number=line.number, channel=call.say(f"channel.{line.cue.channel}"))
     anchor = f"cue-{line.number}"
+    if _only_before(line) and not line.overruled:
+        return Item(head, call.say("again.heard"), "good", (), anchor)
     rows = [*_answer(call, line), *_doubts(call, line)]
     if line.grade is None and (line.overruled or not line.not_judged):
         return Item(head, call.say("cues.not_shown"), "plain", tuple(rows), anchor)
@@ -321,10 +339,14 @@ def _worries(call: Reading) -> Section:
     """What they called about, and what may still go wrong afterwards."""
     resolution = call.persona.resolution
     solved = call.findings[call.state.solved].solved if call.state.solved else None
+    before = call.state.before
     rows: tuple[Row, ...] = (Row(call.say("worries.solved_when"), resolution.solved_when),)
+    if before and before.solved:
+        rows = (Row(call.say("again.about"), before.about),)
     if solved:
         rows = (call.said(solved.agent), Row(call.say("why_label"), solved.why))
-    mark = call.say("worries.solved") if solved else call.undone("worries.unsolved", resolution.solved_if)
+    ears = () if before and before.solved else resolution.solved_if
+    mark = call.say("worries.solved") if solved else call.undone("worries.unsolved", ears)
     surface = Item(call.say("worries.surface"), mark, "good" if solved else "plain", rows, "surface")
     worries = (_worry(call, worry, f"worry-{n}") for n, worry in enumerate(call.persona.worries, 1))
     return Section(call.say("worries.title"), (surface, *worries), "worries")
@@ -333,12 +355,49 @@ def _worries(call: Reading) -> Section:
 def _worry(call: Reading, worry: Worry, anchor: str) -> Item:
     head = call.say("quote", words=worry.worry)
     turn = call.state.eased.get(worry.id)
+    if turn is None and call.state.before and worry.id in call.state.before.eased:
+        return Item(head, call.say("again.eased"), "good", (), anchor)
     if turn is None:
         rows: tuple[Row, ...] = (Row(call.say("worries.eased_by"), worry.eased_by),)
         return Item(head, call.undone("worries.open", worry.heard_if), "plain", rows, anchor)
     eased = next(one for one in call.findings[turn].worries if one.worry == worry.id)
     rows = (call.said(eased.agent), Row(call.say("why_label"), eased.why))
     return Item(head, call.say("worries.eased"), "good", rows, anchor)
+
+
+def _promises(call: Reading, before: Memory) -> Section:
+    """What was promised before, and how it was dealt with in this call."""
+    if not before.promises:
+        nothing = call.say("again.none" if before.read else "again.unread")
+        return Section(call.say("again.title"), (nothing,), "again")
+    items = (_promise(call, promise) for promise in before.promises)
+    trust = call.verdict is not None and call.verdict.layers["trust"].score is not None
+    both = (call.say("again.trust"),) if trust else ()
+    return Section(call.say("again.title"), (*items, *both), "again")
+
+
+def _promise(call: Reading, promise: Owed) -> Item:
+    """The words then, what was said to it now, and what came of it."""
+    rows = [
+        Row(call.say("again.then", line=promise.line, call=promise.call), call.say("quote", words=promise.quote)),
+    ]
+    dealt = came_of([one for _, one in call.state.promises.get(promise.id, ())])
+    if dealt:
+        rows += [call.said(dealt.agent), Row(call.say("why_label"), dealt.why)]
+    mark = call.say(f"again.{dealt.outcome}") if dealt else call.undone("again.never_due", ())
+    tone = promise_tone(dealt.outcome) if dealt else "plain"
+    return Item(promise.what, mark, tone, tuple(rows), promise_anchor(promise.id))
+
+
+def promise_tone(outcome: Outcome) -> Tone:
+    """What was made good is underlined, and what was denied."""
+    tones: dict[Outcome, Tone] = {"kept": "good", "owned": "good", "passed_over": "plain", "denied": "bad"}
+    return tones[outcome]
+
+
+def promise_anchor(name: str) -> str:
+    """The name of a promise on pages with links."""
+    return f"promise-{name}"
 
 
 def _layers(call: Reading) -> Section:
@@ -418,7 +477,7 @@ def _tokens(call: Reading) -> Iterator[Block]:
     """What the endpoints reported, each side apart: over the call, then line by line."""
     customer = [(e.turn, e.usage) for e in call.events if isinstance(e, CustomerSaid) and e.usage]
     turns = [(e.turn, e.usage) for e in call.events if isinstance(e, FindingsMade) and e.usage]
-    whole = [e.usage for e in call.events if isinstance(e, Debriefed | Repeated) and e.usage]
+    whole = [e.usage for e in call.events if isinstance(e, Debriefed | PromisesFound | Repeated) and e.usage]
     for side, by_turn, more in (("customer", customer, []), ("critic", turns, whole)):
         used = [*(usage for _, usage in by_turn), *more]
         if used:

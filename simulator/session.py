@@ -31,6 +31,7 @@ from simulator.events import (
     Guessed,
     HintGiven,
     MoodShown,
+    PromisesFound,
     Repeated,
     Rewound,
     Started,
@@ -122,7 +123,13 @@ class Session:
     # --- the call ---
 
     async def begin(self, start: Started) -> AsyncGenerator[Update, None]:
-        """Open the call: the customer's first words are the persona's, word for word."""
+        """Open the call: the customer's first words are the persona's, word for word.
+
+        In a next call they are not: nothing is said yet, and the customer's words are to be asked for with `answer`.
+        """
+        if start.before:
+            yield self._commit(start)[0]
+            return
         opening = CustomerSaid(turn=self._new_turn("c"), text=self.persona.opening, step=self.persona.emotion.start)
         for event in self._commit(start, opening):
             yield event
@@ -148,7 +155,7 @@ class Session:
                 yield update
 
     async def answer(self) -> AsyncGenerator[Update, None]:
-        """The customer's answer to the agent's latest words.
+        """The customer's answer to the agent's latest words, or their first words in a next call.
 
         If it is cancelled or closed, the words heard so far are kept: the agent cut in.
 
@@ -201,6 +208,7 @@ class Session:
             cue=slip.cue if slip else None,
             held_back=slip is not None and not came,
             worry=None if interrupted else direction.worry_id,
+            promise=direction.promise.id if direction.promise and not interrupted else None,
             step=direction.step,
             usage=heard.usage,
         )
@@ -275,6 +283,21 @@ class Session:
             made = Debriefed(verdict=None, why="critic_failed")
         self._commit(made)
         return made
+
+    async def find_promises(self) -> None:
+        """Have the critic read the call for what the agent promised, unless that was done before.
+
+        Raises:
+            ModelError: it could not.
+        """
+        if any(isinstance(event, PromisesFound) for event in self.branch.events):
+            return
+        try:
+            async with asyncio.timeout(self._critic_timeout_s):
+                made = await self._critic.promises(self.turns)
+        except TimeoutError as error:
+            raise ModelError("model_timeout") from error
+        self._commit(PromisesFound(promises=made.promises, dropped=made.dropped, usage=made.usage))
 
     async def complete(self) -> None:
         """Judge what could not be judged before, and sum the call up if that brought something new."""
@@ -371,8 +394,10 @@ class Session:
 
     @property
     def awaits_answer(self) -> bool:
-        """Whether the agent has spoken and the customer has not answered."""
-        return not self.over and bool(self.turns) and self.turns[-1].speaker == "agent"
+        """Whether the agent has spoken and the customer has not answered, or has to speak first in a next call."""
+        if not self.turns:
+            return not self.over and bool(self.events) and self.start.before is not None
+        return not self.over and self.turns[-1].speaker == "agent"
 
     @property
     def start(self) -> Started:

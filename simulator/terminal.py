@@ -21,7 +21,7 @@ from rich.text import Text
 from simulator import back, report
 from simulator.card import desk, show_card
 from simulator.errors import ModelError, SimulatorError, UsageError
-from simulator.events import AgentSaid, CouldNotJudge, CustomerSaid, Ended, FindingsMade, Guessed
+from simulator.events import AgentSaid, CouldNotJudge, CustomerSaid, Ended, FindingsMade, Guessed, Started
 from simulator.flow import Flow, Sentences, Speech
 from simulator.hints import HINTS
 from simulator.keyboard import DeadAir, Keyboard, Left, Patience, put_back, unless_interrupted
@@ -86,11 +86,14 @@ class Terminal:
         self._told_mood: tuple[int | None, int] = (None, 0)  # the mood that they know, and after how many lines
         self._kept = ""  # what to say about what stays open, if they leave now
 
-    def run(self, persona: Persona | None, calls: Calls) -> int:
-        """Hold a call with the persona, whose card has been shown, or with one chosen from a list; the exit code."""
+    def run(self, persona: Persona | None, calls: Calls, last: Session | None = None) -> int:
+        """Hold a call with the persona, whose card has been shown, or with one chosen from a list; the exit code.
+
+        With `last` it is the next call after that one.
+        """
         with put_back(self._farewell, plain=self._plain):
             try:
-                return asyncio.run(self._run(persona, calls))
+                return asyncio.run(self._run(persona, calls, last))
             except Left:
                 self._console.print(self._farewell(), style="dim", end="", soft_wrap=True)
                 return 0
@@ -103,13 +106,16 @@ class Terminal:
         lines = wrap(self._say(self._kept), self._console.width) if self._kept else []
         return "".join(line + "\n" for line in lines)
 
-    async def _run(self, persona: Persona | None, calls: Calls) -> int:
+    async def _run(self, persona: Persona | None, calls: Calls, last: Session | None) -> int:
         session = await self._take_up(calls, persona)
         if session is None:
-            if persona is None:
-                persona = await self._choose()
-                show_card(persona, self._say, self._console, plain=self._plain)
-            session, start = calls.new(persona)
+            if last:
+                session, start = await self._next_call(calls, last)
+            else:
+                if persona is None:
+                    persona = await self._choose()
+                    show_card(persona, self._say, self._console, plain=self._plain)
+                session, start = calls.new(persona)
             self._kept = "chat.left_open"
             self._engine_notice(start.engine == "offline", start.models.get("customer", ""))
             self._note(self._say("chat.exam" if start.mode == "exam" else "chat.how"))
@@ -131,6 +137,19 @@ class Terminal:
         return 0
 
     # --- before the call ---
+
+    async def _next_call(self, calls: Calls, last: Session) -> tuple[Session, Started]:
+        """Have the last call read for promises, which is done once, then show what the agent's screen has of it."""
+        try:
+            with self._waiting(self._say("chat.reading_last")):
+                await unless_interrupted(last.find_promises())
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            raise Left from None
+        except ModelError as error:
+            self._sentences([*self._say.error(error), self._say("chat.promises_unread")])
+        session, start = calls.next(last)
+        show_card(session.persona, self._say, self._console, start.before, plain=self._plain)
+        return session, start
 
     async def _choose(self) -> Persona:
         """Let the agent choose from the built-in personas."""
@@ -190,8 +209,8 @@ class Terminal:
         if choice == "n":
             self._kept = ""
             return None
-        if session.persona != carded:
-            show_card(session.persona, self._say, self._console, plain=self._plain)
+        if session.persona != carded or session.start.before:
+            show_card(session.persona, self._say, self._console, session.start.before, plain=self._plain)
         self._engine_notice(session.start.engine == "offline", session.start.models.get("customer", ""))
         self._live_notice(session.start.live and not session.over and choice != "d")
         self._console.print()
@@ -270,7 +289,7 @@ class Terminal:
     def _command(self, session: Session, command: str) -> None:
         match command:
             case "desk":
-                self._page(desk(session.persona, self._say))
+                self._page(desk(session.persona, self._say, session.start.before))
             case "hint":
                 self._hint(session)
             case "mood":
@@ -313,7 +332,9 @@ class Terminal:
                     self._line("".join(traceback.format_exception(error)), "dim")
             if not session.awaits_answer:
                 return
-            choice = await self._keyboard.choice("chat.failed", "req")
+            # Before anything was said there is nothing that a debrief could be about.
+            said = bool(session.turns)
+            choice = await self._keyboard.choice(*(("chat.failed", "req") if said else ("chat.failed_first", "rq")))
             if choice != "r":
                 self._command(session, {"e": "end", "q": "quit"}[choice])
                 return

@@ -83,7 +83,7 @@ def _notes(call: Reading) -> Notes:
 
 def _moves(call: Reading, notes: Notes) -> None:
     """Each step of the ladder at the customer's line that first showed it, with the step before."""
-    before = call.persona.emotion.start
+    before = call.steps[0][1]
     for taken in call.state.taken:
         mood = call.persona.emotion.ladder[taken.step].mood
         up = taken.move.by > 0

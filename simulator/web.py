@@ -193,6 +193,7 @@ class _Notes:
             self._cue(line)
         self._need()
         self._problem()
+        self._promises()
         for turn in call.state.unjudged:
             self.badges[turn].append(Badge(call.say("web.critic"), call.say("not_judged"), "plain", "#gaps"))
         for unread in call.pending:
@@ -254,6 +255,14 @@ class _Notes:
                 eased = next(one for one in call.findings[turn].worries if one.worry == worry.id)
                 about = call.say("web.worry", number=number)
                 self._answer(eased.agent, turn, Badge(about, call.say("worries.eased"), "good", f"#worry-{number}"))
+
+    def _promises(self) -> None:
+        """What was done with the promises of the last call."""
+        for found in self._call.state.promises.values():
+            for turn, dealt in found:
+                mark, tone = self._call.say(f"again.{dealt.outcome}"), report.promise_tone(dealt.outcome)
+                badge = Badge(self._call.say("again.promise"), mark, tone, f"#{report.promise_anchor(dealt.promise)}")
+                self._answer(dealt.agent, turn, badge)
 
 
 def _transcript(call: Reading) -> list[Line]:

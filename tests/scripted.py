@@ -9,28 +9,32 @@ import asyncio
 import copy
 import functools
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel
 
-from simulator.critic import Judgement, Summing
+from simulator.critic import Judgement, Promising, Summing
 from simulator.critique import (
     LAYERS,
     CueFinding,
+    Dealt,
     Eased,
     Evidence,
     Findings,
     LayerScore,
     NeedAnswer,
     NeedGuess,
+    Outcome,
+    Promise,
     Solved,
     Usage,
     Verdict,
 )
 from simulator.director import Direction
-from simulator.events import Started
+from simulator.events import Memory, Owed, Started
 from simulator.llm import Message
 from simulator.persona import Persona
 from simulator.transcript import Transcript, Turn
@@ -137,6 +141,7 @@ class ScriptedCritic:
         self,
         findings: Mapping[str, Findings | Exception] | Findings | Exception | None = None,
         verdict: Verdict | Exception | None = None,
+        promises: Iterable[Promise] | Exception = (),
     ) -> None:
         self.asked: list[tuple[str, list[str]]] = []
         self.summed: list[dict[str, int | None]] = []
@@ -144,6 +149,7 @@ class ScriptedCritic:
         self.dropped = 0
         self._findings = findings or Findings()
         self._verdict = verdict or a_verdict()
+        self._promises = promises
 
     async def judge(self, turns: Transcript, turn_id: str) -> Judgement:
         self.asked.append((turn_id, [turn.id for turn in turns]))
@@ -161,6 +167,14 @@ class ScriptedCritic:
         if isinstance(self._verdict, Exception):
             raise self._verdict
         return Summing(self._verdict, self.dropped, Usage(prompt=9))
+
+    async def promises(self, turns: Transcript) -> Promising:
+        self.asked.append(("promises", [turn.id for turn in turns]))
+        if self.hold:
+            await self.hold.wait()
+        if isinstance(self._promises, Exception):
+            raise self._promises
+        return Promising(tuple(self._promises), self.dropped, Usage(prompt=5))
 
 
 # --- values ----------------------------------------------------------------------------------------------
@@ -205,8 +219,24 @@ def a_persona(
     return Persona.model_validate(data)
 
 
-def a_start(persona: Persona, turn_limit: int = 20) -> Started:
-    """The event that a call with that persona begins with."""
+def a_memory(promises: Iterable[str] = (), **more: Any) -> Memory:
+    """What a customer remembers of a call that left the matter open; `promises` are the words of those made in it."""
+    owed = [Owed(id=f"p{n}", call=12, line=2 * n, quote=quote, what=f"{quote}.") for n, quote in enumerate(promises, 1)]
+    memory: dict[str, Any] = {
+        "call": 12,
+        "at": datetime(2026, 11, 20, 8, 30, tzinfo=UTC),
+        "was_about": "Money she sent on Saturday has not arrived.",
+        "about": "Three days later, about the money.",
+        "ended": "agent_ended",
+        "step": 2,
+        "promises": tuple(owed),
+        "read": True,
+    }
+    return Memory(**memory | more)
+
+
+def a_start(persona: Persona, turn_limit: int = 20, before: Memory | None = None) -> Started:
+    """The event that a call with that persona begins with; a next call if they remember another."""
     return Started(
         version="0",
         persona=persona.model_dump(mode="json"),
@@ -215,6 +245,7 @@ def a_start(persona: Persona, turn_limit: int = 20) -> Started:
         prompts={},
         agent="Test",
         turn_limit=turn_limit,
+        before=before,
     )
 
 
@@ -240,6 +271,7 @@ def found(
     solved: bool = False,
     eased: Iterable[str] = (),
     not_judged: Iterable[str] = (),
+    promises: Mapping[str, Outcome] | None = None,
     **cues: int,
 ) -> Findings:
     """Findings about one agent turn, in short.
@@ -254,6 +286,7 @@ def found(
         solved: it solved the surface problem.
         eased: ids of the worries that it eased.
         not_judged: ids of cues that this critic has no ears for.
+        promises: id of a promise → what it did with it.
         cues: the same as `levels`, as arguments.
     """
     agent = Evidence(turn=turn, quote="…")
@@ -276,4 +309,13 @@ def found(
         solved=Solved(agent=agent, why="…") if solved else None,
         worries=tuple(Eased(worry=worry, agent=agent, why="…") for worry in eased),
         not_judged=tuple(not_judged),
+        promises=tuple(
+            Dealt(
+                promise=name,
+                agent=Evidence(turn=turn, quote="") if outcome == "passed_over" else agent,
+                why="…",
+                outcome=outcome,
+            )
+            for name, outcome in (promises or {}).items()
+        ),
     )

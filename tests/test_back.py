@@ -40,7 +40,7 @@ from simulator.page import BESIDE_FROM, Beside, Cell, Page, Section, Tone
 from simulator.past import PastCall, in_short
 from simulator.session import Session
 from simulator.texts import LANGUAGES, Texts
-from tests.screens import Screen, clean, customer, golden, piped
+from tests.screens import Screen, clean, customer, golden, piped, timeless
 from tests.scripted import ScriptedCritic, ScriptedCustomer, a_persona, a_start, a_verdict, found
 from tests.test_history import Record
 from tests.test_terminal import AGAIN, AGAIN_ZH, CUES, NEED, YOU, YOU_ZH, finish, judged
@@ -673,7 +673,7 @@ def test_going_back_in_chinese(tmp_path: Path) -> None:
         screen.line("/end")
         screen.wait("两遍对照")
         assert finish(screen, AGAIN_ZH) == 0
-        golden("zh-back", screen.text())
+        golden("zh-back", timeless(screen.text()))
 
 
 def test_going_back_in_english(tmp_path: Path) -> None:
@@ -697,7 +697,7 @@ def test_going_back_in_english(tmp_path: Path) -> None:
         screen.ready(YOU)
         screen.line("/quit")
         assert screen.end() == 0
-        golden("en-back", screen.text())
+        golden("en-back", timeless(screen.text()))
         assert "The call is kept." in screen.text()
     with Screen("chat", env=env, columns=100, rows=40) as screen:  # it is unfinished again, and goes on from there
         screen.ready("new call first ")
@@ -731,7 +731,7 @@ def test_an_exam_at_a_terminal(tmp_path: Path) -> None:
         screen.ready(CUES)
         screen.line("")
         assert screen.end() == 0  # and nothing is offered after the debrief
-        golden("en-back-exam", screen.text())
+        golden("en-back-exam", timeless(screen.text()))
 
 
 def test_every_event_of_it_comes_back_from_json() -> None:

@@ -168,7 +168,7 @@ def test_keys_that_only_some_calls_have_are_left_out_of_the_others() -> None:
 def test_the_schema_is_that_of_the_document() -> None:
     schema = json.loads(schema_text())
     written = json.loads(as_json(document(PERSONA, a_whole_call())))
-    assert set(schema["properties"]) == {*written, "repeats", "overruled"}
+    assert set(schema["properties"]) == {*written, "repeats", "overruled", "before"}
     assert set(schema["required"]) == set(written)
     parts = schema["$defs"]
     assert all(part["additionalProperties"] is False for part in (schema, *parts.values()))

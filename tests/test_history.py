@@ -184,6 +184,7 @@ def test_the_list_for_programs(record: Record) -> None:
         "title": "账单换个地址",
         "engine": "model",
         "exam": False,
+        "next_call_after": None,
         "ended": "agent_ended",
         "debriefed": True,
         "ways": 1,

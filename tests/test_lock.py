@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from simulator import persona as personas
-from simulator.critique import Findings
+from simulator.between import recall
+from simulator.critique import Evidence, Findings, Promise
 from simulator.customer import ModelCustomer
 from simulator.director import Slip
-from simulator.events import CustomerSaid
+from simulator.events import AgentSaid, CustomerSaid, Ended, Event, FindingsMade, Memory, PromisesFound
 from simulator.llm import Message
 from simulator.persona import Caller, Persona
 from simulator.session import Session
@@ -69,13 +70,18 @@ def hidden_parts(persona: Persona) -> dict[str, Any]:
     }
 
 
-async def requests(persona: Persona, turns: dict[str, Findings], note_as: NoteAs = "system") -> list[list[Message]]:
+async def requests(
+    persona: Persona, turns: dict[str, Findings], note_as: NoteAs = "system", before: Memory | None = None
+) -> list[list[Message]]:
     """What the customer's model is sent, turn by turn, when the critic finds these things in a call of 12 turns."""
     model = ScriptedModel(then="嗯。" if persona.language.startswith("zh") else "Mm.")
-    customer = ModelCustomer(persona.caller(), Prompts(persona.language), model, note_as)
+    customer = ModelCustomer(persona.caller(), Prompts(persona.language), model, note_as, before)
     session = Session(persona, customer, ScriptedCritic(turns), append=lambda *_: None)
-    async for _ in session.begin(a_start(persona)):
+    async for _ in session.begin(a_start(persona, before=before)):
         pass
+    if session.awaits_answer:
+        async for _ in session.answer():
+            pass
     for words in ["0", "", "OK?", "1", "2", "", "", "3", "4", "5", "6", "7"]:
         if session.over:
             break
@@ -141,13 +147,75 @@ async def test_no_mark_of_the_hidden_parts_is_ever_sent_while_the_lock_is_shut(l
             assert not [message for message in messages if "⟦" in message.content]
 
 
+# --- over two calls --------------------------------------------------------------------------------------
+
+
+def recalled(persona: Persona, findings: Findings, more: Findings | None = None) -> Memory:
+    """What they remember of a call in which the agent promised something, and the critic found these things."""
+    events: list[Event] = [a_start(persona), CustomerSaid(turn="c1", text=persona.opening, step=2)]
+    events += [AgentSaid(turn="a2", text="0"), CustomerSaid(turn="c3", text="0", step=2)]
+    events += [FindingsMade(turn="a2", findings=findings), AgentSaid(turn="a4", text="0")]
+    if more:
+        events.append(FindingsMade(turn="a4", findings=more))
+    made = Promise(agent=Evidence(turn="a2", quote="0"), what="0")
+    events += [Ended(how="agent_ended"), PromisesFound(promises=(made,))]
+    return recall(12, persona, events, Prompts(persona.language).phrases["again"])
+
+
+def unsaid(persona: Persona) -> dict[str, Memory]:
+    """Memories of calls in which the need was not said, by name: the matter open, solved, the lock opened."""
+    heard = {persona.cues[0].id: 3} if persona.hidden_need.opens_up_after > 1 else {}
+    return {
+        "nothing": recalled(persona, Findings()),
+        "solved": recalled(persona, found(levels=heard, solved=True, eased=[persona.worries[0].id])),
+        "earned": recalled(persona, found(guess=True, solved=True)),
+    }
+
+
+@pytest.mark.parametrize("note_as", ["system", "user"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_no_mark_is_sent_in_a_next_call_while_the_need_is_unsaid(language: str, note_as: NoteAs) -> None:
+    persona = marked(a_persona(language))
+    for name, before in unsaid(persona).items():
+        assert "⟦" not in before.model_dump_json(), name
+        for calls, turns in shut(persona).items():
+            sent = await requests(persona, turns, note_as, before)
+            for messages in sent[:2] if name == "earned" else sent:  # one answer that shuts nothing down earns it again
+                assert not [message for message in messages if "⟦" in message.content], (name, calls)
+
+
+async def test_once_it_was_said_a_next_call_knows_it_from_the_first_words() -> None:
+    persona = a_persona()
+    before = recalled(persona, found(guess=True), found("a4", said="c3", need=3, solved=True))
+    (first, *_) = await requests(persona, {}, before=before)
+    assert persona.hidden_need.need in first[0].content
+    assert persona.hidden_need.said not in "".join(message.content for message in first)  # it is not to be said again
+    assert persona.next_call
+    assert persona.next_call in first[0].content
+
+
+@pytest.mark.parametrize("file", SHIPPED)
+async def test_nothing_hidden_is_sent_in_a_next_call_while_the_need_is_unsaid(file: Any) -> None:
+    persona = personas.load(file)
+    locked = locked_texts(persona)
+    for name, before in unsaid(persona).items():
+        turns = shut(persona)["every cue comes"]
+        sent = await requests(persona, turns, before=before)
+        assert len(sent) >= 3, name
+        for messages in sent[:2] if name == "earned" else sent:
+            words = fold("\n".join(message.content for message in messages))
+            assert [text for text in locked if text in words] == [], name
+
+
 # --- over every persona that ships -----------------------------------------------------------------------
 
 
 def speaking_texts(persona: Persona) -> str:
     """What a customer may say without the lock, and the fixed words of its prompts, folded into one text."""
     prompts = Prompts(persona.language)
-    fixed = [(prompts.folder / name).read_text("utf-8") for name in ("customer.j2", "customer_note.j2")]
+    names = ("customer.j2", "customer_note.j2", "again_customer.j2", "again_note.j2")
+    fixed = [(prompts.folder / name).read_text("utf-8") for name in names]
+    fixed += prompts.phrases["again"].values()
     shown = [text for cue in persona.cues for text in (*cue.shows, cue.when or "")]
     return fold("\n".join([*fixed, *all_texts(persona.caller().model_dump()), *shown]))
 

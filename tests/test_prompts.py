@@ -24,10 +24,11 @@ from simulator.critic import ModelCritic
 from simulator.customer import ModelCustomer
 from simulator.director import Direction, Earned, Slip
 from simulator.errors import PromptError
+from simulator.events import Memory
 from simulator.persona import Channel, Persona
 from simulator.resources import folder
 from simulator.templates import Prompts
-from tests.scripted import ScriptedModel, a_persona
+from tests.scripted import ScriptedModel, a_memory, a_persona
 
 GOLDEN = Path(__file__).parent / "golden" / "prompts"
 LANGUAGES = ("zh", "en")
@@ -61,10 +62,42 @@ def directions(persona: Persona) -> dict[str, Direction]:
     }
 
 
+def memories(persona: Persona) -> dict[str, Memory]:
+    """What a customer can remember: a call that went badly, and one that went well."""
+    quote = "我下午三点前给您回电话" if persona.language.startswith("zh") else "I'll ring you this afternoon"
+    about: dict[str, Any] = {"was_about": persona.surface_complaint, "about": persona.next_call}
+    worries = tuple(worry.worry for worry in persona.worries)
+    well: dict[str, Any] = {
+        "need_said": True,
+        "told": persona.hidden_need.need,
+        "worries": worries,
+        "heard": ("again", "fine"),
+    }
+    return {
+        "badly": a_memory([quote, quote], ended="hung_up", step=0, **about),
+        "well": a_memory(ended="goodbye", step=4, solved=True, **about, **well),
+    }
+
+
+def remembered(persona: Persona, prompts: Prompts) -> dict[str, str]:
+    """What the customer of a next call reads more than one who calls for the first time."""
+    customers = {
+        name: ModelCustomer(persona.caller(), prompts, ScriptedModel(), before=before).messages([], "")[0].content
+        for name, before in memories(persona).items()
+    }
+    first = ModelCustomer(persona.caller(), prompts, ScriptedModel()).messages([], "")[0].content.splitlines()
+    return {
+        name: "\n".join(line for line in text.splitlines() if line not in first) for name, text in customers.items()
+    }
+
+
 def rendered(language: str) -> dict[str, str]:
     """Every prompt, by the name of its golden file."""
     persona, prompts = a_persona(language), Prompts(language)
     customer = ModelCustomer(persona.caller(), prompts, ScriptedModel())
+    left, well = memories(persona).values()
+    plain = directions(persona)["nothing"]
+    again = {"the first words": replace(plain, opens=True), "a promise": replace(plain, promise=left.promises[0])}
     notes = [f"### {name}\n{customer.note(direction)}" for name, direction in directions(persona).items()]
     return {
         "customer": customer.messages([], "")[0].content,
@@ -74,6 +107,14 @@ def rendered(language: str) -> dict[str, str]:
         "critic_turn_quiet": prompts.render("critic_turn", number=4, quiet=True),
         "critic_call": prompts.render("critic_call", weak=["again", "fine"]),
         "critic_call_nothing_weak": prompts.render("critic_call", weak=[]),
+        "again_customer": "\n\n".join(f"### {name}\n{text}" for name, text in remembered(persona, prompts).items()),
+        "again_note": "\n\n".join(f"### {name}\n{customer.note(one)}" for name, one in again.items()),
+        "again_critic": prompts.render("again_critic", before=left),
+        "again_critic_well": prompts.render("again_critic", before=well),
+        "again_turn": prompts.render("again_turn", number=4, quiet=False, promises=left.promises),
+        "again_turn_quiet": prompts.render("again_turn", number=4, quiet=True, promises=left.promises),
+        "again_call": prompts.render("again_call"),
+        "again_promises": prompts.render("again_promises"),
         "critic_again": prompts.render("critic_again", faults=["again: agent_quote is not in line 4: 'x'", "fine: …"]),
     }
 

@@ -14,7 +14,7 @@ from typing import get_args
 
 import pytest
 
-from simulator.critique import Usage, Verdict
+from simulator.critique import Evidence, Promise, Usage, Verdict
 from simulator.errors import StoreError
 from simulator.events import (
     AgentSaid,
@@ -28,16 +28,17 @@ from simulator.events import (
     HintGiven,
     MoodShown,
     Overruled,
+    PromisesFound,
     Repeated,
     Rewound,
 )
 from simulator.store import SCHEMA_VERSION, Kept, Store, default_url
-from tests.scripted import a_persona, a_start, a_verdict, found
+from tests.scripted import a_memory, a_persona, a_start, a_verdict, found
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
 
 EVERY_KIND: list[Event] = [
-    a_start(a_persona("zh")),
+    a_start(a_persona("zh"), before=a_memory(["明天给您回电"])),
     CustomerSaid(turn="c1", text="（叹气）👩\u200d👧 “喂”？", step=2),
     AgentSaid(turn="a2", text="引号' \" ; DROP TABLE events; -- \\ \x00 {x}"),
     CustomerSaid(
@@ -63,6 +64,7 @@ EVERY_KIND: list[Event] = [
             solved=True,
             eased=["fee"],
             not_judged=["kettle"],
+            promises={"p1": "denied", "p2": "passed_over"},
         ),
         dropped=2,
         usage=Usage(prompt=9),
@@ -75,6 +77,7 @@ EVERY_KIND: list[Event] = [
     Debriefed(verdict=None, why="model_auth"),
     HintGiven(turn="c1", cue="again", step=2),
     MoodShown(on=True),
+    PromisesFound(promises=(Promise(agent=Evidence(turn="a2", quote="“\\x00'"), what="…"),), dropped=1, usage=Usage()),
     Repeated(grades={"again": (3, 5, None, "not_judged"), "fine": ()}, usage=Usage(prompt=4)),
     Overruled(what="again", grade=None, was=3, because="“收音机” \\ '", by="徐"),
     Overruled(what="hear", grade=2, was=None, because="…", by="Xu"),
