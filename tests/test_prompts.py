@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 import simulator
+from simulator.agents import KINDS, Kind, ModelAgent
 from simulator.critic import ModelCritic
 from simulator.customer import ModelCustomer
 from simulator.director import Direction, Earned, Slip
@@ -74,8 +75,13 @@ def rendered(language: str) -> dict[str, str]:
         "critic_turn_quiet": prompts.render("critic_turn", number=4, quiet=True),
         "critic_call": prompts.render("critic_call", weak=["again", "fine"]),
         "critic_call_nothing_weak": prompts.render("critic_call", weak=[]),
+        **{f"agent_{kind}": agent(kind, persona, prompts) for kind in KINDS},
         "critic_again": prompts.render("critic_again", faults=["again: agent_quote is not in line 4: 'x'", "fine: …"]),
     }
+
+
+def agent(kind: Kind, persona: Persona, prompts: Prompts) -> str:
+    return ModelAgent(kind, persona, prompts, ScriptedModel(), turns=8).messages([])[0].content
 
 
 @pytest.mark.parametrize("name", rendered("en"))
