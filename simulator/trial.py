@@ -258,7 +258,11 @@ def _used(held: Held) -> Usage:
 
 
 def _broken(held: Held, failed: ModelError) -> Broken:
-    facts = {name: fact if isinstance(fact, int | float) else str(fact) for name, fact in failed.facts.items()}
+    facts = {
+        name: fact if isinstance(fact, int | float) else str(fact)
+        for name, fact in failed.facts.items()
+        if name != "url"  # which may hold a password
+    }
     return Broken(call=held.name, kind=held.kind, side=held.side, why=failed.key, facts=facts)
 
 

@@ -409,7 +409,11 @@ def test_a_repeated_phrase_is_a_remark_with_the_phrase() -> None:
 
 
 def test_a_call_that_broke_off_counts_in_no_figure() -> None:
-    broken = Call("script").turn("Hello.", SAID).held(failed=ModelError("model_server", said="no", timeout_s=60.0))
+    broken = (
+        Call("script")
+        .turn("Hello.", SAID)
+        .held(failed=ModelError("model_server", said="no", timeout_s=60.0, url="http://me:secret@x"))
+    )
     trial = weighed(good().held(), broken)
     assert (trial.verdict, trial.separation) == ("cannot_tell", None)
     (one,) = trial.broken
