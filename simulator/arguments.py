@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 JOBS = 4
 """Calls that are judged beside each other when a critic is measured, unless set."""
+TIMES, TRIAL_TURNS = 2, 8
+"""Calls that a customer is tried with each kind of agent, and agent turns that each has room for, unless set."""
 TURN_LIMIT = 20
 """Agent turns after which the customer has no more time, unless set."""
 
@@ -120,6 +122,8 @@ def parser(say: Texts, argv: Sequence[str], runs: Mapping[str, Run]) -> argparse
         add("schema", runs["persona schema"])
         add("import", runs["persona import"], _import, "persona_import")
         add("export", runs["persona export"], _export, "persona_export")
+        add("show", runs["persona show"], _persona_show, "persona_show")
+        add("try", runs["persona try"], _persona_try, "persona_try")
 
     command("evaluate", None, evaluate)
     command("persona", None, persona)
@@ -241,6 +245,35 @@ def _export(export: Parser, say: Texts) -> None:
     options = _common(export, say)
     options.add_argument("-o", dest="output", metavar="FILE.xlsx", help=say("help.export_output"))
     options.add_argument("--force", action="store_true", help=say("help.force"))
+
+
+def _persona_show(show: Parser, say: Texts) -> None:
+    arguments = show.add_argument_group(say("help.arguments"))
+    arguments.add_argument("persona", metavar="PERSONA", help=say("help.customer_argument"))
+    options = _common(show, say)
+    what = options.add_mutually_exclusive_group()
+    what.add_argument("--prompts", action="store_true", help=say("help.show_prompts"))
+    what.add_argument("--flow", action="store_true", help=say("help.show_flow"))
+
+
+def _persona_try(tried: Parser, say: Texts) -> None:
+    tried.epilog = say("help.try_codes")
+    arguments = tried.add_argument_group(say("help.arguments"))
+    arguments.add_argument("persona", metavar="PERSONA", help=say("help.customer_argument"))
+    options = _common(tried, say)
+    options.add_argument("--times", type=int, default=TIMES, metavar="N", help=say("help.times", times=TIMES))
+    options.add_argument(
+        "--turns", type=int, default=TRIAL_TURNS, metavar="N", help=say("help.turns", limit=TRIAL_TURNS)
+    )
+    options.add_argument("--only", default="", metavar="AGENTS", help=say("help.only_agents"))
+    options.add_argument("--jobs", type=int, default=JOBS, metavar="N", help=say("help.trial_jobs", jobs=JOBS))
+    options.add_argument("--keep", type=Path, metavar="FOLDER", help=say("help.keep"))
+    form = options.add_mutually_exclusive_group()
+    form.add_argument("--json", dest="form", action="store_const", const="json", help=say("help.trial_json"))
+    form.add_argument("--markdown", dest="form", action="store_const", const="markdown", help=say("help.show_markdown"))
+    tried.set_defaults(form="text")
+    options.add_argument("--yes", action="store_true", help=say("help.trial_sure"))
+    options.add_argument("--offline", action="store_true", help=say("help.offline"))
 
 
 def _commands(parser: Parser, say: Texts, look: Mapping[str, Any], argv: Sequence[str]) -> Callable[..., None]:

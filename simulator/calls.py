@@ -100,6 +100,15 @@ class Calls:
         number = self.store.create(self.agent, persona.id)
         return self._session(persona, start, [], self.store.appender(number), number), start
 
+    def aside(self, persona: Persona, append: Callable[..., None]) -> tuple[Session, Started]:
+        """A call that goes into no record, its events only to `append`; and the event to begin it with."""
+        start = self._start(persona)
+        return self._session(persona, start, [], append), start
+
+    def agents_model(self) -> EndpointModel | None:
+        """The model for an agent who is played: the customer's; None with the offline engine."""
+        return self._model(self._customer) if self._customer and not self.offline else None
+
     def last(self, session_id: int) -> Session:
         """A call after which the customer is to call again, as the critic of this run can read it.
 

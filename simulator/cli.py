@@ -287,6 +287,44 @@ def _export(args: argparse.Namespace, _set_to: Settings, say: Texts) -> int:
     return sheet.export(args.personas, args.output, say, force=args.force)
 
 
+def _persona_show(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
+    from simulator import dossier
+    from simulator.persona import find, load
+
+    persona = load(find(args.persona))
+    if args.prompts:
+        from simulator.rehearsal import requests
+
+        note_as = set_to.customer.note_as if set_to.customer else "system"
+        for line in dossier.as_text(requests(persona, note_as), say):
+            print(line)
+        return 0
+    from simulator.card import screen
+
+    screen().print(dossier.flow(persona, say, arguments.TURN_LIMIT) if args.flow else dossier.page(persona, say))
+    return 0
+
+
+def _persona_try(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
+    least = (("times_below_one", args.times), ("turns_below_one", args.turns), ("jobs_below_one", args.jobs))
+    for key, value in least:
+        if value < 1:
+            raise UsageError(key, value=value)
+    from simulator import tryout
+    from simulator.persona import find, load
+
+    options = tryout.Options(
+        kinds=tryout.kinds(args.only),
+        times=args.times,
+        turns=args.turns,
+        jobs=args.jobs,
+        form=args.form,
+        keep=args.keep,
+        sure=args.yes,
+    )
+    return tryout.run(load(find(args.persona)), _calls(args, set_to), options, say)
+
+
 # --- wiring ----------------------------------------------------------------------------------------------
 
 
@@ -343,5 +381,7 @@ RUNS: dict[str, Run] = {
     "persona schema": _schema,
     "persona import": _import,
     "persona export": _export,
+    "persona show": _persona_show,
+    "persona try": _persona_try,
 }
 """What each command does."""

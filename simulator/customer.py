@@ -177,8 +177,8 @@ class OfflineCustomer:
         """The fact nearest to what is asked; empty when nothing is asked, nothing is near or it was told before."""
         asked = " ".join(one for one in sentences(heard.lower()) if self._asks(one))
         asked += "".join(f" {told}" for told, ways in self._lines["also"].items() if any(way in asked for way in ways))
-        wanted, common = _terms(asked), _terms(self._lines["common"])
-        terms = {fact: _terms(fact) for fact in self._caller.facts}
+        wanted, common = terms_of(asked), terms_of(self._lines["common"])
+        terms = {fact: terms_of(fact) for fact in self._caller.facts}
         held_by = Counter(term for of_fact in terms.values() for term in of_fact)
 
         def nearness(fact: str) -> float:
@@ -191,7 +191,7 @@ class OfflineCustomer:
         return sentence.endswith(("?", "？")) or any(words in sentence for words in self._lines["asks"])
 
 
-def _terms(text: str) -> frozenset[str]:
+def terms_of(text: str) -> frozenset[str]:
     """What texts are compared by: pairs of Chinese characters, beginnings of other words."""
     chinese = (run[i : i + 2] for run in re.findall(r"[\u3400-\u9fff]+", text) for i in range(len(run) - 1))
     words = (re.sub(r"'s$", "", word) for word in re.findall(r"[a-z0-9']{2,}", text.lower()))

@@ -13,8 +13,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -25,6 +24,7 @@ from platformdirs import user_data_path
 
 from simulator import __version__, scorecard
 from simulator.agreement import check_installed
+from simulator.bar import progress
 from simulator.branches import branches
 from simulator.critic import Critic, ModelCritic
 from simulator.critique import Findings, Usage
@@ -92,7 +92,7 @@ def measure(options: Options, endpoint: Endpoint | None, say: Texts) -> int:
     check_installed()  # before anybody is asked
     bench = _Bench(options, endpoint, {case.persona.id: _digest(case.persona) for case in wanted})
     turns = sum(turn.speaker == "agent" for case in wanted for turn in case.turns)
-    with _progress(say("evaluation.reading", count=len(wanted)), turns) as step:
+    with progress(say("evaluation.reading", count=len(wanted)), turns) as step:
         judged = asyncio.run(_beside(lambda one: bench.judge(one, step), wanted, options.jobs))
     critic = of_critic(judged)
     figures = (bench.run, critic, of_labellers(wanted))
@@ -109,7 +109,7 @@ def fool(options: Options, endpoint: Endpoint | None, say: Texts) -> int:
     """
     wanted = _recorded(attempts(options.folder, options.only), options, "adversarial")
     bench = _Bench(options, endpoint, dict(map(_customer, wanted)))
-    with _progress(say("evaluation.fooling", count=len(wanted)), len(wanted)) as step:
+    with progress(say("evaluation.fooling", count=len(wanted)), len(wanted)) as step:
         outcomes = asyncio.run(_beside(lambda one: bench.attempt(one, step), wanted, options.jobs))
     _print(scorecard.fooling(bench.run, outcomes, say, as_json=options.form == "json"), options.form)
     return ModelError.exit_code if any(outcome.held is None for outcome in outcomes) else 0
@@ -359,16 +359,3 @@ def _print(report: str, form: str) -> None:
     if form == "json" and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # JSON is, whatever the locale
     print(report)
-
-
-@contextmanager
-def _progress(words: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on the terminal; called once for each step."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(words, total=total)
-        yield lambda: progress.advance(task)

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import json
 import logging
+import math
 import os
 import re
 import threading
@@ -58,6 +59,16 @@ class Message:
 
     role: Literal["system", "user", "assistant"]
     content: str
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a text is, rather more than less: one for each Chinese character, one for 3.5 others.
+
+    (The golden prompts in the o200k_base vocabulary: 0.87 of that count in Chinese, 0.83 in English; in the older
+    cl100k_base 1.18 and 0.85.)
+    """
+    wide = sum(ch >= "\u2e80" for ch in text)
+    return wide + math.ceil((len(text) - wide) / 3.5)
 
 
 class Model(Protocol):

@@ -1,12 +1,10 @@
 """What a call costs in prompt tokens: requests of one chain begin alike, so that an endpoint reads little anew.
 
-Tokens are counted high: one for every Chinese character, one for every 3.5 other characters. (The golden prompts
-in the o200k_base vocabulary: 0.87 of that count in Chinese, 0.83 in English; in cl100k_base 1.18 and 0.85.)
+Tokens are counted high (see `llm.tokens`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from simulator import persona as personas
 from simulator.critic import ModelCritic
 from simulator.customer import ModelCustomer
 from simulator.evidence import CallForm, TurnForm
-from simulator.llm import Message, with_schema
+from simulator.llm import Message, tokens, with_schema
 from simulator.persona import Persona
 from simulator.session import Session
 from simulator.templates import Prompts
@@ -39,11 +37,6 @@ SAID = {
     "zh": ("您别急，我先看一下这边的记录，您刚才说的那个地方，我跟您一块儿对一遍。", "哦，那你给我看看吧，我昨天就弄了半天也没弄明白，到底怎么回事儿啊？"),
     "en": ("No rush at all, let me look at the record here and we will go through that place together.", "Well, have a look then, I spent half of yesterday on it and it made no sense to me at all."),
 }  # fmt: skip
-
-
-def tokens(text: str) -> int:
-    wide = sum(ch >= "\u2e80" for ch in text)
-    return wide + math.ceil((len(text) - wide) / 3.5)
 
 
 def begin_alike(one: str, other: str) -> int:

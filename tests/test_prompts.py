@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 import simulator
+from simulator.agents import KINDS, Kind, ModelAgent
 from simulator.critic import ModelCritic
 from simulator.customer import ModelCustomer
 from simulator.director import Direction, Earned, Slip
@@ -115,8 +116,13 @@ def rendered(language: str) -> dict[str, str]:
         "again_turn_quiet": prompts.render("again_turn", number=4, quiet=True, promises=left.promises),
         "again_call": prompts.render("again_call"),
         "again_promises": prompts.render("again_promises"),
+        **{f"agent_{kind}": agent(kind, persona, prompts) for kind in KINDS},
         "critic_again": prompts.render("critic_again", faults=["again: agent_quote is not in line 4: 'x'", "fine: …"]),
     }
+
+
+def agent(kind: Kind, persona: Persona, prompts: Prompts) -> str:
+    return ModelAgent(kind, persona, prompts, ScriptedModel(), turns=8).messages([])[0].content
 
 
 @pytest.mark.parametrize("name", rendered("en"))
