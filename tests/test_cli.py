@@ -19,7 +19,7 @@ from tests.wire import Answer, Body, Wire, decide, rejecting, rejecting_trailing
 
 COMMANDS = (
     (), ("chat",), ("personas",), ("history",), ("history", "delete"), ("show",), ("progress",), ("doctor",),
-    ("persona",), ("persona", "schema"),
+    ("persona",), ("persona", "check"), ("persona", "schema"),
 )  # fmt: skip
 
 
