@@ -72,9 +72,9 @@ def look(names: Sequence[str]) -> Looked:
             file = folder if folder.is_file() else find(name)
             checked[str(file)] = lint.findings_in(file)
         else:
-            before = len(checked)
-            _look_at(_yaml_files(folder, "**/*"), checked, left_out)
-            if len(checked) == before:
+            below = _yaml_files(folder, "**/*")
+            _look_at(below, checked, left_out)
+            if checked.keys().isdisjoint(map(str, below)):
                 raise UsageError("nothing_to_check", folder=name)
     return Looked(tuple(checked), tuple(left_out), tuple(one for found in checked.values() for one in found))
 

@@ -110,7 +110,12 @@ def dates(subject: Subject) -> Iterator[Hit]:
     year = _best_year(named)
     for one in named:
         if not _fits(one, named[0], year):
-            yield Hit(one.line.path, "weekday", {"date": quoted(one.words), "other": quoted(named[0].words)})
+            alone = one.year is not None or one is named[0]
+            facts: dict[str, object] = {
+                "date": quoted(one.words),
+                **({} if alone else {"other": quoted(named[0].words)}),
+            }
+            yield Hit(one.line.path, "other_weekday" if alone else "weekday", facts)
 
 
 def _weekdays(subject: Subject) -> list[Dated]:
@@ -167,7 +172,7 @@ def ages(subject: Subject) -> Iterator[Hit]:
     stated = tuple(
         re.compile(pattern, re.IGNORECASE)
         for pattern in (
-            rf"{name}[，,]\s*(?:[男女][，,]\s*)?{_CHINESE_AGE}\s*(?:周?岁|了|[，,。；;]|$)",
+            rf"{name}[，,]\s*(?:[男女][，,]\s*)?(?:今年|现年)?{_CHINESE_AGE}\s*(?:周?岁|了|[，,。；;]|$)",
             rf"(?:我|俺)(?:今年|都|已经)+{_CHINESE_AGE}周?岁?(?:了|[，,。；;]|$)",
             rf"{name},? (?:aged? )?{_ENGLISH_AGE}(?: years?\b|[,.;)]|$)",
             rf"\bI(?:'m|’m| am) {_ENGLISH_AGE}(?: years? old\b| now\b|[,.;]|$)",

@@ -162,10 +162,17 @@ def _beyond(persona: Persona, text: str, name: str) -> Iterator[Finding]:
     except PromptError as error:  # and so the rules know nothing of the language either
         yield found(NO_PROMPTS, "error", Hit(("language",), "language", error.facts))
         return
-    subject = Subject(persona)
+    subject, lines = Subject(persona), text.splitlines()
     for code, rule in RULES.items():
         for hit in rule.look(subject):
-            yield found(code, rule.severity, hit)
+            one = found(code, rule.severity, hit)
+            if not _allowed(code, lines[one.line - 1]):
+                yield one
+
+
+def _allowed(code: str, line: str) -> bool:
+    """Whether a comment in the line lets a finding stand, such as ``# allow P104``: words are no sure measure."""
+    return re.search(rf"#\s*allow\b[^#]*\b{code}\b", line) is not None
 
 
 def _of_schema(problem: Problem, name: str) -> Finding:

@@ -84,7 +84,8 @@ def apart(subject: Subject) -> Iterator[Hit]:
 
 def stock(subject: Subject) -> Iterator[Hit]:
     """P204: an ear hears something in what any agent says in any call."""
-    said = subject.words.get("stock", ())
+    known = Prompts(subject.persona.language).phrases["offline_critic"]["stock"]
+    said = (*subject.words.get("stock", ()), *known)
     for path, ears in _ears(subject):
         for n, ear in enumerate(ears):
             phrase = next((phrase for phrase in said if hits(ear, phrase)), None)

@@ -183,6 +183,7 @@ OTHER_WAYS = {
     "P401 born": changed(
         desk={"clock": "Tuesday 7 October, 10:05"}, facts=["Ann Marsh, date of birth the third of May, forty-one."]
     ),
+    "P402 other weekday": changed(desk={"clock": "Wednesday 7 October 2025, 10:05"}),
     "P402 no such day": changed(desk={"clock": "31 June, 10:05"}),
     "P503 open": changed(when_guessed=["(a pause Sorry, what?"]),
 }
@@ -294,6 +295,7 @@ def test_dates_with_their_weekdays(clock: str, record: str, good: bool) -> None:
         ("en", "My son was born in 1990.", True),
         ("zh", "我叫周敏，五十八岁。", True),
         ("zh", "我叫周敏，五十九了。", False),
+        ("zh", "我叫周敏，今年五十九岁。", False),
         ("zh", "周敏，女，59岁，本行储蓄卡。", False),
         ("zh", "我今年六十一岁。", False),
         ("zh", "儿子三十二岁了。", True),
@@ -370,6 +372,14 @@ def test_all_that_the_schema_finds_is_told_at_once_in_the_order_of_the_file() ->
     found = findings(text, NAME)
     assert [one.code for one in found] == ["P006", "P005", "P007", "P009"]
     assert [one.line for one in found] == sorted(one.line for one in found)
+
+
+def test_a_comment_lets_a_finding_of_its_line_stand() -> None:
+    text = BASE["en"].replace("  start: 2", "  start: 0  # allow P303: she is about to hang up")
+    assert codes(text) == []
+    assert codes(text.replace("allow P303", "allow P302")) == ["P303"]
+    assert codes(text.replace("allow P303", "allow P302, P303")) == []
+    assert codes(text.replace("start: 0", "start: 7").replace("P303", "P009")) == ["P009"]  # no call without it
 
 
 def test_a_text_without_a_name_of_its_own_may_have_any_id() -> None:
@@ -505,6 +515,7 @@ def test_what_is_checked(tmp_path: Path) -> None:
     mine, other = str(below / NAME), str(below / "other.yaml")
     looked = look([str(tmp_path / "mine")])
     assert (looked.files, looked.left_out, looked.count("error")) == ((mine,), (other,), 1)
+    assert look([mine, str(below)]).files == (mine,)
     looked = look(["swallowed-card", mine, other])
     assert [Path(file).stem for file in looked.files] == ["swallowed-card", "third-call", "other"]
     assert [one.code for one in looked.findings] == ["P102", "P303", "P015"]
