@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from simulator.offline_critic import hits
 from simulator.persona import dotted
@@ -76,12 +76,14 @@ def meanings(subject: Subject) -> Iterator[Hit]:
                     break
 
 
-def _leaks(
-    subject: Subject, lines: Iterator[Line] | list[Line] | tuple[Line, ...], near_enough: float
-) -> Iterator[Hit]:
+def _leaks(subject: Subject, lines: Iterable[Line], near_enough: float) -> Iterator[Hit]:
     """The lines that are near to what is locked, or that a right guess would be heard in."""
+    lines = tuple(lines)
+    together = "\n".join(line.text for line in lines)  # asked first, for most ears hear none of it
+    ears = [ear for ear in subject.persona.hidden_need.heard_if if hits(ear, together, EAR)]
     for line in lines:
         near = subject.nearest_locked(line)
+        ear = next((ear for ear in ears if hits(ear, line.text, EAR)), None)
         if near and near.weight >= near_enough:
             facts: dict[str, object] = {
                 "said": near.text,
@@ -89,8 +91,6 @@ def _leaks(
                 "words": near.locked.text,
             }
             yield Hit(line.path, "near", facts)
-            continue
-        ear = next((ear for ear in subject.persona.hidden_need.heard_if if hits(ear, line.text, EAR)), None)
-        if ear:
+        elif ear:
             words = ear if isinstance(ear, str) else " + ".join(ear)
             yield Hit(line.path, "guessed", {"said": quoted(line.text), "words": words})

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from simulator import dated, leaks, rules
 from simulator.errors import PersonaError, Problem, PromptError
-from simulator.persona import Persona, dotted, misnamed, parse, places_in, read
+from simulator.persona import Persona, Places, dotted, misnamed, placed, read
 from simulator.subject import Hit, Subject
 from simulator.templates import Prompts
 
@@ -119,13 +119,13 @@ def findings(text: str, name: str) -> list[Finding]:
         What the schema finds (``P0..``); if that is nothing, what the other rules find.
     """
     try:
-        persona = parse(text, name)
+        persona, places = placed(text, name)
     except PersonaError as error:
         if not is_customer(text) and all(problem.key in {"missing", "unknown_key"} for problem in error.problems):
             return [Finding(NO_CUSTOMER, "error", name, 1, 1, "", "other")]
         return _in_order([_of_schema(problem, name) for problem in error.problems])
-    problem = misnamed(persona, Path(name).stem, text) if name.endswith((".yaml", ".yml")) else None
-    return _in_order([*([_of_schema(problem, name)] if problem else []), *_beyond(persona, text, name)])
+    problem = misnamed(persona, Path(name).stem, places) if name.endswith((".yaml", ".yml")) else None
+    return _in_order([*([_of_schema(problem, name)] if problem else []), *_beyond(persona, places, text, name)])
 
 
 def findings_in(file: Path) -> list[Finding]:
@@ -150,9 +150,8 @@ def is_customer(text: str) -> bool:
     return re.search(rf"^['\"]?({_KEYS})['\"]?\s*:", text, re.MULTILINE) is not None
 
 
-def _beyond(persona: Persona, text: str, name: str) -> Iterator[Finding]:
+def _beyond(persona: Persona, places: Places, text: str, name: str) -> Iterator[Finding]:
     """What the rules beyond the schema find."""
-    places = places_in(text)
 
     def found(code: str, severity: Severity, hit: Hit) -> Finding:
         return Finding(code, severity, name, *places.nearest(hit.path), dotted(hit.path), hit.key, hit.facts)

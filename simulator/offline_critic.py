@@ -150,9 +150,11 @@ def hits(ear: Ear, text: str, near_enough: float = NEAR_ENOUGH) -> bool:
 
 def _near(part: str, text: str, near_enough: float) -> bool:
     """Whether something like the part is in the text. A part of up to 4 characters must be there exactly."""
-    from rapidfuzz import fuzz
-
     wanted, said = part.casefold(), text.casefold()
     if len(wanted) <= 4 or wanted in said:
         return wanted in said
-    return len(said) >= len(wanted) and fuzz.partial_ratio(wanted, said) >= near_enough
+    if len(said) < len(wanted):
+        return False
+    from rapidfuzz import fuzz
+
+    return fuzz.partial_ratio(wanted, said, score_cutoff=near_enough) >= near_enough

@@ -286,13 +286,7 @@ class Places:
         return self.of.get(path, (0, 0))
 
 
-def places_in(text: str) -> Places:
-    """Where everything in the text of a file stands.
-
-    Raises:
-        yaml.YAMLError: the text is not YAML.
-
-    """
+def _places(text: str) -> Places:
     return Places(yaml.compose(text, Loader=yaml.CSafeLoader))
 
 
@@ -304,9 +298,8 @@ def load(file: Path) -> Persona:
 
     """
     name = str(file)
-    text = read(file)
-    persona = parse(text, name)
-    if problem := misnamed(persona, file.stem, text):
+    persona, places = placed(read(file), name)
+    if problem := misnamed(persona, file.stem, places):
         raise PersonaError(name, (problem,))
     return persona
 
@@ -326,11 +319,11 @@ def read(file: Path) -> str:
         raise PersonaError(str(file), (Problem("unreadable", facts={"why": error.strerror or str(error)}),)) from error
 
 
-def misnamed(persona: Persona, stem: str, text: str) -> Problem | None:
+def misnamed(persona: Persona, stem: str, places: Places) -> Problem | None:
     """What is wrong where the id is not the file's stem."""
     if persona.id == stem:
         return None
-    return Problem("id_is_not_stem", "id", *places_in(text).nearest(("id",)), {"id": persona.id, "stem": stem})
+    return Problem("id_is_not_stem", "id", *places.nearest(("id",)), {"id": persona.id, "stem": stem})
 
 
 def parse(text: str, name: str) -> Persona:
@@ -340,6 +333,11 @@ def parse(text: str, name: str) -> Persona:
         PersonaError: the text does not fit format 1.
 
     """
+    return placed(text, name)[0]
+
+
+def placed(text: str, name: str) -> tuple[Persona, Places]:
+    """As `parse`, with where everything stands in the text."""
     data, places = _read(text, name)
     if not isinstance(data, dict):
         raise PersonaError(name, (Problem("not_a_mapping", "", 1, 1),))
@@ -347,7 +345,7 @@ def parse(text: str, name: str) -> Persona:
         twice = [Problem("key_twice", dotted(p), *places.nearest(p), {"key": p[-1]}) for p in places.duplicates]
         raise PersonaError(name, tuple(twice))
     try:
-        return Persona.model_validate(data)
+        return Persona.model_validate(data), places
     except ValidationError as error:
         problems: list[Problem] = []
         for detail in error.errors(include_url=False):
@@ -359,7 +357,7 @@ def parse(text: str, name: str) -> Persona:
 def _read(text: str, name: str) -> tuple[object, Places]:
     """The YAML document, and where everything in it stands."""
     try:
-        places = places_in(text)
+        places = _places(text)
     except yaml.YAMLError as error:
         raise PersonaError(name, (_not_yaml(error),)) from error
     try:

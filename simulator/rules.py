@@ -86,8 +86,11 @@ def stock(subject: Subject) -> Iterator[Hit]:
     """P204: an ear hears something in what any agent says in any call."""
     known = Prompts(subject.persona.language).phrases["offline_critic"]["stock"]
     said = (*subject.words.get("stock", ()), *known)
+    together = "\n".join(said)  # asked first, for most ears hear none of it
     for path, ears in _ears(subject):
         for n, ear in enumerate(ears):
+            if not hits(ear, together):
+                continue
             phrase = next((phrase for phrase in said if hits(ear, phrase)), None)
             if phrase:
                 yield Hit((*path, n), "stock", {"ear": _shown(ear), "phrase": phrase})
