@@ -119,6 +119,7 @@ def parser(say: Texts, argv: Sequence[str], runs: Mapping[str, Run]) -> argparse
     def persona(made: Parser, say: Texts) -> None:
         _common(made, say)
         add = _commands(made, say, look, argv)
+        add("check", runs["persona check"], _persona_check, "persona_check")
         add("schema", runs["persona schema"])
         add("import", runs["persona import"], _import, "persona_import")
         add("export", runs["persona export"], _export, "persona_export")
@@ -211,6 +212,17 @@ def _progress(progress: Parser, say: Texts) -> None:
     options.add_argument("--agent", metavar="NAME", help=say("help.history_agent"))
     options.add_argument("--offline", action="store_true", help=say("help.progress_offline"))
     options.add_argument("--json", action="store_true", help=say("help.progress_json"))
+
+
+def _persona_check(check: Parser, say: Texts) -> None:
+    check.epilog = say("help.check_exit")
+    arguments = check.add_argument_group(say("help.arguments"))
+    arguments.add_argument("files", nargs="*", metavar="FILE", help=say("help.check_files"))
+    options = _common(check, say)
+    what = options.add_mutually_exclusive_group()
+    what.add_argument("--json", action="store_true", help=say("help.check_json"))
+    what.add_argument("--explain", metavar="CODE", help=say("help.explain"))
+    options.add_argument("--strict", action="store_true", help=say("help.strict"))
 
 
 def _evaluate(critic: Parser, say: Texts) -> None:

@@ -258,6 +258,14 @@ def _tell(head: str, sentence: str) -> None:
         head = " " * len(head)
 
 
+def _check(args: argparse.Namespace, _set_to: Settings, say: Texts) -> int:
+    from simulator import check
+
+    if args.explain:
+        return check.explain(args.explain, say)
+    return check.run(args.files, say, as_json=args.json, strict=args.strict)
+
+
 def _schema(_args: argparse.Namespace, _set_to: Settings, _say: Texts) -> int:
     from simulator.persona import schema_text
 
@@ -378,6 +386,7 @@ RUNS: dict[str, Run] = {
     "report": _report,
     "doctor": _doctor,
     "evaluate critic": _evaluate,
+    "persona check": _check,
     "persona schema": _schema,
     "persona import": _import,
     "persona export": _export,

@@ -32,9 +32,6 @@ class OfflineCritic:
     It takes what is said for what is meant, knows no level 0 and no layers, and says so.
     """
 
-    NEAR_ENOUGH = 86
-    """Similarity (0-100) from which an ear counts as hit; short ears must be hit exactly."""
-
     def __init__(self, persona: Persona, prompts: Prompts, before: Memory | None = None) -> None:
         self._persona = persona
         self._before = before
@@ -151,18 +148,29 @@ class OfflineCritic:
     def _hear(self, ears: Sequence[Ear], turn: Turn) -> Evidence | None:
         """The sentence in which one of the alternatives was said; all its parts, where it has several."""
         for ear in ears:
-            parts = [ear] if isinstance(ear, str) else ear
-            if all(_near(part, turn.text, self.NEAR_ENOUGH) for part in parts):
-                spoken_in = (one for one in sentences(turn.text) if _near(parts[0], one, self.NEAR_ENOUGH))
+            if hits(ear, turn.text):
+                first = ear if isinstance(ear, str) else ear[0]
+                spoken_in = (one for one in sentences(turn.text) if hits(first, one))
                 return Evidence(turn=turn.id, quote=next(spoken_in, turn.text))
         return None
 
 
-def _near(part: str, text: str, near_enough: int) -> bool:
-    """Whether something like the part is in the text. A part of up to 4 characters must be there exactly."""
-    from rapidfuzz import fuzz
+NEAR_ENOUGH = 86
+"""Similarity (0-100) from which an ear counts as hit; short ears must be hit exactly."""
 
+
+def hits(ear: Ear, text: str, near_enough: float = NEAR_ENOUGH) -> bool:
+    """Whether the ear hears something in the text: all its parts, where it has several."""
+    return all(_near(part, text, near_enough) for part in ([ear] if isinstance(ear, str) else ear))
+
+
+def _near(part: str, text: str, near_enough: float) -> bool:
+    """Whether something like the part is in the text. A part of up to 4 characters must be there exactly."""
     wanted, said = part.casefold(), text.casefold()
     if len(wanted) <= 4 or wanted in said:
         return wanted in said
-    return len(said) >= len(wanted) and fuzz.partial_ratio(wanted, said) >= near_enough
+    if len(said) < len(wanted):
+        return False
+    from rapidfuzz import fuzz
+
+    return fuzz.partial_ratio(wanted, said, score_cutoff=near_enough) >= near_enough

@@ -243,7 +243,7 @@ class Persona(_Part):
 Path_ = tuple[str | int, ...]
 
 
-class _Places:
+class Places:
     """Where each key and value of a YAML document stands: (line, column), counted from 1.
 
     ``plain`` holds the values that are not quoted, as they are written.
@@ -286,8 +286,8 @@ class _Places:
         return self.of.get(path, (0, 0))
 
 
-def _places(text: str) -> _Places:
-    return _Places(yaml.compose(text, Loader=yaml.CSafeLoader))
+def _places(text: str) -> Places:
+    return Places(yaml.compose(text, Loader=yaml.CSafeLoader))
 
 
 def load(file: Path) -> Persona:
@@ -298,17 +298,32 @@ def load(file: Path) -> Persona:
 
     """
     name = str(file)
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise PersonaError(name, (Problem("not_utf8"),)) from error
-    except OSError as error:
-        raise PersonaError(name, (Problem("unreadable", facts={"why": error.strerror or str(error)}),)) from error
-    persona = parse(text, name)
-    if persona.id != file.stem:
-        facts: dict[str, object] = {"id": persona.id, "stem": file.stem}
-        raise PersonaError(name, (Problem("id_is_not_stem", "id", *_places(text).nearest(("id",)), facts),))
+    persona, places = placed(read(file), name)
+    if problem := misnamed(persona, file.stem, places):
+        raise PersonaError(name, (problem,))
     return persona
+
+
+def read(file: Path) -> str:
+    """The text of a persona file.
+
+    Raises:
+        PersonaError: the file cannot be read, or is not UTF-8.
+
+    """
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PersonaError(str(file), (Problem("not_utf8"),)) from error
+    except OSError as error:
+        raise PersonaError(str(file), (Problem("unreadable", facts={"why": error.strerror or str(error)}),)) from error
+
+
+def misnamed(persona: Persona, stem: str, places: Places) -> Problem | None:
+    """What is wrong where the id is not the file's stem."""
+    if persona.id == stem:
+        return None
+    return Problem("id_is_not_stem", "id", *places.nearest(("id",)), {"id": persona.id, "stem": stem})
 
 
 def parse(text: str, name: str) -> Persona:
@@ -318,13 +333,18 @@ def parse(text: str, name: str) -> Persona:
         PersonaError: the text does not fit format 1.
 
     """
+    return placed(text, name)[0]
+
+
+def placed(text: str, name: str) -> tuple[Persona, Places]:
+    """As `parse`, with where everything stands in the text."""
     data, places = _read(text, name)
     if not isinstance(data, dict):
         raise PersonaError(name, (Problem("not_a_mapping", "", 1, 1),))
     if places.duplicates:
-        twice = [Problem("key_twice", _dotted(p), *places.nearest(p), {"key": p[-1]}) for p in places.duplicates]
+        twice = [Problem("key_twice", dotted(p), *places.nearest(p), {"key": p[-1]}) for p in places.duplicates]
         raise PersonaError(name, tuple(twice))
-    return _checked(data, name, places)
+    return _checked(data, name, places), places
 
 
 def checked(data: Mapping[str, object], name: str, at: Mapping[Path_, tuple[int, int]]) -> Persona:
@@ -339,12 +359,12 @@ def checked(data: Mapping[str, object], name: str, at: Mapping[Path_, tuple[int,
         PersonaError: the values do not fit format 1.
 
     """
-    places = _Places(None)
+    places = Places(None)
     places.of.update(at)
     return _checked(data, name, places)
 
 
-def _checked(data: Mapping[str, object], name: str, places: _Places) -> Persona:
+def _checked(data: Mapping[str, object], name: str, places: Places) -> Persona:
     try:
         return Persona.model_validate(data)
     except ValidationError as error:
@@ -355,7 +375,7 @@ def _checked(data: Mapping[str, object], name: str, places: _Places) -> Persona:
         raise PersonaError(name, tuple(p for p in problems if not _is_shadow(p, problems))) from error
 
 
-def _read(text: str, name: str) -> tuple[object, _Places]:
+def _read(text: str, name: str) -> tuple[object, Places]:
     """The YAML document, and where everything in it stands."""
     try:
         places = _places(text)
@@ -368,7 +388,7 @@ def _read(text: str, name: str) -> tuple[object, _Places]:
     except (ValueError, AttributeError) as error:  # such as 2026-11-31: looks like a date and is none
         for path, plain in places.plain.items():
             if not _loads(plain):
-                problem = Problem("needs_quotes", _dotted(path), *places.of[path], {"found": _shown(plain)})
+                problem = Problem("needs_quotes", dotted(path), *places.of[path], {"found": _shown(plain)})
                 raise PersonaError(name, (problem,)) from error
         raise PersonaError(name, (Problem("not_yaml", facts={"why": str(error)}),)) from error
 
@@ -391,12 +411,12 @@ def _loads(plain: str) -> bool:
     return True
 
 
-def _dotted(path: Path_) -> str:
-    """``("cues", 0, "channel")`` as ``cues[0].channel``."""
+def dotted(path: Path_) -> str:
+    """A path as people write it: ``("cues", 0, "channel")`` as ``cues[0].channel``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
 
-def _problem(detail: ErrorDetails, places: _Places) -> Problem:
+def _problem(detail: ErrorDetails, places: Places) -> Problem:
     """What pydantic found, as one problem with its place and the words for it."""
     context = detail.get("ctx", {})
     # A union adds the name of the branch it tried to the path; the file has no such key.
@@ -407,9 +427,10 @@ def _problem(detail: ErrorDetails, places: _Places) -> Problem:
     either = detail["loc"][-1:] != path[-1:] and not at  # one branch of "a text or a list"
     facts: dict[str, object] = {"found": _shown(places.plain.get(path, found))} | dict(context)
     if kind == "extra_forbidden":
+        path = detail["loc"]  # whole: somebody's key may look like a branch
         key, facts = "unknown_key", {"key": path[-1], "near": _nearest_key(path)}
     elif isinstance(found, _NOT_TEXT) and (kind == "string_type" or either):
-        return Problem("needs_quotes", _dotted(path), *places.nearest(path), facts)
+        return Problem("needs_quotes", dotted(path), *places.nearest(path), facts)
     elif found is None and kind == "string_type":  # a key with nothing behind it
         key = "blank_text"
     elif kind in {"string_type", "list_type"} and either:
@@ -417,7 +438,7 @@ def _problem(detail: ErrorDetails, places: _Places) -> Problem:
     else:
         key = kind if kind in _KNOWN_KINDS else "does_not_fit"
         facts.setdefault("expected", detail["msg"])
-    return Problem(key, _dotted(path), *places.nearest(path), facts)
+    return Problem(key, dotted(path), *places.nearest(path), facts)
 
 
 _NOT_TEXT = (bool, int, float, datetime.date)

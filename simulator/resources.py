@@ -17,6 +17,6 @@ def folder(kind: str) -> Path:
     return packed if packed.is_dir() else _PACKAGE.parent / kind
 
 
-def texts_file(language: str) -> Path:
-    """The catalogue of screen texts in a language (``zh`` or ``en``), or that of workbooks (``columns``)."""
-    return _PACKAGE / "texts" / f"{language}.yaml"
+def texts_file(name: str) -> Path:
+    """A file of texts: the screens' in a language (``zh`` or ``en``), or a part's own (``lint.en``, ``columns``)."""
+    return _PACKAGE / "texts" / f"{name}.yaml"

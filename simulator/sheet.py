@@ -107,7 +107,7 @@ def _complain(say: Texts, file: str, wrong: rows.Wrong) -> None:
         place = say("sheet.whole_row", **where)
     if wrong.heading:
         place += say("sheet.heading", heading=wrong.heading)
-    print(printable(say("report.pair", label=place, text=say.wrong(problem))), file=sys.stderr)
+    print(printable(say("report.pair", label=place, text=say.what(problem.key, problem.facts))), file=sys.stderr)
 
 
 def _sum_up(say: Texts, written: int, bad: Sequence[str | int], *, dry_run: bool) -> None:

@@ -29,12 +29,13 @@ class Texts:
 
     Args:
         language: ``zh`` or ``en``.
+        part: a catalogue of its own, which only a part of the program needs, such as ``lint``.
 
     """
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, part: str = "") -> None:
         self.language = language
-        with texts_file(language).open(encoding="utf-8") as file:
+        with texts_file(f"{part}.{language}" if part else language).open(encoding="utf-8") as file:
             self._tree: dict[str, Any] = yaml.load(file, Loader=yaml.CSafeLoader)
 
     def __call__(self, name: str, /, **values: object) -> str:
@@ -69,10 +70,10 @@ class Texts:
     def problem(self, file: str, problem: Problem) -> str:
         """One problem of a file: where it is, and one sentence."""
         place = ":".join([file, *(str(n) for n in (problem.line, problem.column) if n)])
-        return f"{place}: {problem.where + ': ' if problem.where else ''}{self.wrong(problem)}"
+        what = self.what(problem.key, problem.facts)
+        return f"{place}: {problem.where + ': ' if problem.where else ''}{what}"
 
-    def wrong(self, problem: Problem) -> str:
-        """What is wrong, without its place."""
-        near = problem.facts.get("near")
-        sentence = self(f"problems.{problem.key}", **problem.facts)
-        return sentence + (self("hints.nearest", near=near) if near else "")
+    def what(self, key: str, facts: Mapping[str, object], /) -> str:
+        """The sentence for a problem's key, without its place."""
+        sentence = self(f"problems.{key}", **facts)
+        return sentence + self("hints.nearest", near=facts["near"]) if facts.get("near") else sentence

@@ -20,7 +20,7 @@ from tests.wire import Answer, Body, Wire, decide, rejecting, rejecting_trailing
 COMMANDS = (
     (), ("chat",), ("personas",), ("history",), ("history", "delete"), ("show",), ("progress",), ("doctor",),
     ("persona",), ("persona", "schema"), ("persona", "import"), ("persona", "export"),
-    ("persona", "show"), ("persona", "try"),
+    ("persona", "show"), ("persona", "try"), ("persona", "check"),
 )  # fmt: skip
 
 

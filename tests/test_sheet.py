@@ -368,7 +368,7 @@ def test_a_bad_row_is_named_and_the_good_one_is_taken(apply: Any, expected: tupl
     assert [persona for _, persona in found.personas] == [GOOD]
     assert len(found.bad) == 1
     for language in LANGUAGES:
-        assert Texts(language).wrong(wrong.problem)
+        assert Texts(language).what(wrong.problem.key, wrong.problem.facts)
 
 
 @pytest.mark.parametrize("name", [name for name in CHANGES if name != "no id"])
