@@ -238,7 +238,7 @@ def _tell(head: str, sentence: str) -> None:
 
 
 def _schema(_args: argparse.Namespace, _set_to: Settings, _say: Texts) -> int:
-    from simulator.persona import schema_text
+    from simulator.fields import schema_text
 
     print(schema_text())
     return 0
