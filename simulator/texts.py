@@ -69,8 +69,9 @@ class Texts:
     def problem(self, file: str, problem: Problem) -> str:
         """One problem of a file: where it is, and one sentence."""
         place = ":".join([file, *(str(n) for n in (problem.line, problem.column) if n)])
+        return f"{place}: {problem.where + ': ' if problem.where else ''}{self.fault(problem)}"
+
+    def fault(self, problem: Problem) -> str:
+        """What is wrong, without the place; not a whole sentence."""
         near = problem.facts.get("near")
-        sentence = self(f"problems.{problem.key}", **problem.facts)
-        if near:
-            sentence += self("hints.nearest", near=near)
-        return f"{place}: {problem.where + ': ' if problem.where else ''}{sentence}"
+        return self(f"problems.{problem.key}", **problem.facts) + (self("hints.nearest", near=near) if near else "")
