@@ -94,7 +94,7 @@ def parser(say: Texts, argv: Sequence[str], runs: Mapping[str, Run]) -> argparse
     options.add_argument("--version", action="version", version=version, help=say("help.version"))
     command = _commands(top, say, look, argv)
     command("chat", runs["chat"], _chat)
-    command("personas", runs["personas"])
+    command("personas", runs["personas"], _personas)
     command("critique", runs["critique"], _critique)
     command("overrule", runs["overrule"], _overrule)
 
@@ -115,7 +115,9 @@ def parser(say: Texts, argv: Sequence[str], runs: Mapping[str, Run]) -> argparse
 
     def persona(made: Parser, say: Texts) -> None:
         _common(made, say)
-        _commands(made, say, look, argv)("schema", runs["persona schema"])
+        below = _commands(made, say, look, argv)
+        below("new", runs["persona new"], _new, "persona_new")
+        below("schema", runs["persona schema"])
 
     command("evaluate", None, evaluate)
     command("persona", None, persona)
@@ -131,6 +133,28 @@ def _chat(chat: Parser, say: Texts) -> None:
     options.add_argument("--turns", type=int, default=TURN_LIMIT, metavar="N", help=say("help.turns", limit=TURN_LIMIT))
     options.add_argument("--exam", action="store_true", help=say("help.exam"))
     options.add_argument("--json", action="store_true", help=say("help.json"))
+
+
+def _personas(personas: Parser, say: Texts) -> None:
+    arguments = personas.add_argument_group(say("help.arguments"))
+    arguments.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help=say("help.personas_folder"))
+    options = _common(personas, say)
+    options.add_argument("--language", metavar="TAG", help=say("help.personas_language"))
+    options.add_argument("--channel", action="append", default=[], metavar="NAME", help=say("help.personas_channel"))
+    options.add_argument("--difficulty", metavar="N|N-M", help=say("help.personas_difficulty"))
+    options.add_argument("--tag", action="append", default=[], metavar="TAG", help=say("help.personas_tag"))
+    options.add_argument("--json", action="store_true", help=say("help.personas_json"))
+
+
+def _new(new: Parser, say: Texts) -> None:
+    options = _common(new, say)
+    begin = options.add_mutually_exclusive_group()
+    begin.add_argument("--from", dest="source", metavar="FILE", help=say("help.new_from"))
+    begin.add_argument("--continue", dest="draft", type=Path, metavar="FILE", help=say("help.new_continue"))
+    options.add_argument("-o", dest="output", type=Path, metavar="FILE", help=say("help.new_output"))
+    options.add_argument("--language", metavar="TAG", help=say("help.new_language"))
+    options.add_argument("--force", action="store_true", help=say("help.force"))
+    options.add_argument("--yes", action="store_true", help=say("help.new_yes"))
 
 
 def _critique(critique: Parser, say: Texts) -> None:
