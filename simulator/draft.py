@@ -76,9 +76,7 @@ def go_on(file: Path, asked: Asked, say: Texts) -> int:
     Raises:
         PersonaError: the file cannot be read as one.
     """
-    workshop = Workshop(asked, say)
-    workshop.take_up(file)
-    return asyncio.run(workshop.interview())
+    return asyncio.run(Workshop(asked, say, file).interview())
 
 
 def from_text(file: str, endpoint: Endpoint | None, asked: Asked, say: Texts, *, sure: bool) -> int:
@@ -86,7 +84,7 @@ def from_text(file: str, endpoint: Endpoint | None, asked: Asked, say: Texts, *,
 
     Args:
         file: the text; ``-`` is standard input.
-        endpoint: where the model is.
+        endpoint: where the model is; the critic's, for to draft is more like judging than like playing a part.
         asked: see `Asked`.
         say: the screens' texts.
         sure: nothing is asked: the masked text is sent, and the whole draft is kept.
@@ -121,11 +119,16 @@ def _masked(text: str, say: Texts) -> list[str]:
 class Workshop:
     """One customer in the making.
 
+    Args:
+        asked: see `Asked`.
+        say: the screens' texts.
+        draft: an unfinished draft to go on with.
+
     Raises:
         PersonaError, PromptError, UsageError: what the command line asks for cannot be had.
     """
 
-    def __init__(self, asked: Asked, say: Texts) -> None:
+    def __init__(self, asked: Asked, say: Texts, draft: Path | None = None) -> None:
         self._say = say
         self._person = sys.stdin.isatty() and sys.stdout.isatty()
         self._ask = Asking(say, screen(), person=self._person)
@@ -133,7 +136,10 @@ class Workshop:
         self._answers: Answers = {}
         self._notes: Notes = {}
         self._seen: set[Path_] = set()
-        self._taken_up = False
+        self._taken_up = draft is not None
+        if draft:
+            answers, self._notes = self._files.take_up(draft)
+            self._answers = _with_ears(answers)
         if asked.language:
             self._set(("language",), asked.language, "--language")
             _check_prompts(asked.language)
@@ -145,16 +151,6 @@ class Workshop:
         if problem := wrong(Question(str(path[0]), path, "who"), answer, {}):
             raise PersonaError(place, (problem,))
         self._answers[path] = answer
-
-    def take_up(self, file: Path) -> None:
-        """Begin with what an unfinished draft holds.
-
-        Raises:
-            PersonaError: it cannot be read.
-        """
-        answers, self._notes = self._files.take_up(file)
-        self._answers = _with_ears(answers | self._answers)
-        self._taken_up = True
 
     async def interview(self) -> int:
         """Ask for all that is missing, show what a model wrote, and write the file; the exit code."""

@@ -177,14 +177,14 @@ def test_wherever_it_stops_nothing_is_lost(tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     whole.mkdir()
     piped("persona", "new", "-o", "whole/my-case.yaml", env=env, typed=lines([answers[0], *answers[2:]]))
-    for stop in (5, 44):
+    for stop, options in ((5, ()), (44, ("-o", "my-case.yaml"))):
         done = piped("persona", "new", env=env, typed=lines(answers[:stop]))
         assert done.returncode == 4
         assert done.stdout.endswith("To go on: simulator persona new --continue\nmy-case.draft.yaml\n")
         draft = tmp_path / "my-case.draft.yaml"
         assert not (tmp_path / "my-case.yaml").exists()
         assert "# Unfinished. To go on: simulator persona new --continue my-case.draft.yaml" in draft.read_text("utf-8")
-        done = piped("persona", "new", "--continue", draft.name, env=env, typed=lines(answers[stop:]))
+        done = piped("persona", "new", "--continue", draft.name, *options, env=env, typed=lines(answers[stop:]))
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
         assert load(tmp_path / "my-case.yaml") == load(whole / "my-case.yaml")
         (tmp_path / "my-case.yaml").unlink()
