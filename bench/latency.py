@@ -26,6 +26,7 @@ from simulator.calls import Calls
 from simulator.persona import find, load
 from simulator.session import Words
 from simulator.settings import Endpoint
+from tests.screens import many_customers
 
 PERSONA = "app-not-responding"
 TEXT = "嗯，我找到了，那个灰色的条在最底下，我点一下试试，你等等啊。"
@@ -39,7 +40,10 @@ def main() -> int:
     parser.add_argument("--piece-ms", type=float, default=10)
     args = parser.parse_args()
     row("", "median", "min", "max", "goal")
-    measure("simulator --help", args.runs, help_once, 200)
+    measure("simulator --help", args.runs, lambda: once("--help"), 200)
+    with tempfile.TemporaryDirectory() as folder:
+        many = str(many_customers(Path(folder), 500))
+        measure("simulator personas, 500 files", args.runs, lambda: once("personas", many), 300)
     with tempfile.TemporaryDirectory() as folder:
         measure("card on screen, offline", args.runs, lambda: card_once(folder, {}), 300)
         model = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
@@ -92,10 +96,10 @@ def command() -> list[str]:
     return [str(beside)] if beside.exists() else [sys.executable, "-m", "simulator"]
 
 
-def help_once() -> float:
-    """Milliseconds for a whole ``simulator --help``."""
+def once(*args: str) -> float:
+    """Milliseconds for a whole run with these arguments."""
     begun = time.perf_counter()
-    subprocess.run([*command(), "--help"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*command(), *args], check=True, stdout=subprocess.DEVNULL)
     return (time.perf_counter() - begun) * 1000
 
 

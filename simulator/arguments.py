@@ -97,7 +97,7 @@ def parser(say: Texts, argv: Sequence[str], runs: Mapping[str, Run]) -> argparse
     options.add_argument("--version", action="version", version=version, help=say("help.version"))
     command = _commands(top, say, look, argv)
     command("chat", runs["chat"], _chat)
-    command("personas", runs["personas"])
+    command("personas", runs["personas"], _personas)
     command("critique", runs["critique"], _critique)
     command("overrule", runs["overrule"], _overrule)
 
@@ -119,6 +119,7 @@ def parser(say: Texts, argv: Sequence[str], runs: Mapping[str, Run]) -> argparse
     def persona(made: Parser, say: Texts) -> None:
         _common(made, say)
         add = _commands(made, say, look, argv)
+        add("new", runs["persona new"], _new, "persona_new")
         add("check", runs["persona check"], _persona_check, "persona_check")
         add("schema", runs["persona schema"])
         add("import", runs["persona import"], _import, "persona_import")
@@ -144,6 +145,28 @@ def _chat(chat: Parser, say: Texts) -> None:
     options.add_argument("--live", action="store_true", help=say("help.live"))
     options.add_argument("--pace", choices=PACES, help=say("help.pace"))
     options.add_argument("--json", action="store_true", help=say("help.json"))
+
+
+def _personas(personas: Parser, say: Texts) -> None:
+    arguments = personas.add_argument_group(say("help.arguments"))
+    arguments.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help=say("help.personas_folder"))
+    options = _common(personas, say)
+    options.add_argument("--language", metavar="TAG", help=say("help.personas_language"))
+    options.add_argument("--channel", action="append", default=[], metavar="NAME", help=say("help.personas_channel"))
+    options.add_argument("--difficulty", metavar="N|N-M", help=say("help.personas_difficulty"))
+    options.add_argument("--tag", action="append", default=[], metavar="TAG", help=say("help.personas_tag"))
+    options.add_argument("--json", action="store_true", help=say("help.personas_json"))
+
+
+def _new(new: Parser, say: Texts) -> None:
+    options = _common(new, say)
+    begin = options.add_mutually_exclusive_group()
+    begin.add_argument("--from", dest="source", metavar="FILE", help=say("help.new_from"))
+    begin.add_argument("--continue", dest="draft", type=Path, metavar="FILE", help=say("help.new_continue"))
+    options.add_argument("-o", dest="output", type=Path, metavar="FILE", help=say("help.new_output"))
+    options.add_argument("--language", metavar="TAG", help=say("help.new_language"))
+    options.add_argument("--force", action="store_true", help=say("help.force"))
+    options.add_argument("--yes", action="store_true", help=say("help.new_yes"))
 
 
 def _critique(critique: Parser, say: Texts) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from simulator import lint
+from simulator import advice, lint
 from simulator.card import screen
 from simulator.errors import PersonaError, UsageError
 from simulator.lint import CODES, Finding
@@ -124,26 +124,10 @@ def run(names: Sequence[str], say: Texts, *, as_json: bool, strict: bool) -> int
         _show(looked, say, words, screen())
     else:
         for one in looked.findings:
-            print(printable(_one_line(one, say, words)))
+            print(printable(advice.one_line(one, say, words)))
         for line in _summary(looked, words):
             print(line, file=sys.stderr)
     return FOUND if looked.count("error") or (strict and looked.findings) else 0
-
-
-def _sentence(one: Finding, say: Texts, words: Texts) -> str:
-    """What was found, in one sentence."""
-    if one.code in lint.OF_SCHEMA.values():
-        return say.what(one.key, one.facts)
-    return words(f"{one.code}.says.{one.key}", **one.facts)
-
-
-def _one_line(one: Finding, say: Texts, words: Texts) -> str:
-    sentence = _sentence(one, say, words)
-    if one.field:
-        sentence = words("screen.in_field", field=one.field, sentence=sentence)
-    place = ":".join([one.file, *(str(n) for n in (one.line, one.column) if n)])
-    # English words whatever the language of the screens: this line is for programs too.
-    return words("screen.piped", place=place, severity=one.severity, code=one.code, sentence=sentence)
 
 
 def _show(looked: Looked, say: Texts, words: Texts, console: Console) -> None:
@@ -153,8 +137,8 @@ def _show(looked: Looked, say: Texts, words: Texts, console: Console) -> None:
             console.print(Text(line, "bold"))
         for one in found:
             console.print(_head(one, words))
-            _hang("    ", _sentence(one, say, words), console, width)
-            _hang("    → ", words(f"{one.code}.mend"), console, width, "dim")
+            _hang("    ", advice.sentence(one, say, words), console, width)
+            _hang("    → ", advice.mend(one, words), console, width, "dim")
         console.print()
     for sentence in _summary(looked, words):
         _hang("", sentence, console, width)
@@ -204,8 +188,8 @@ def _document(looked: Looked, say: Texts, words: Texts) -> str:
                 "line": one.line,
                 "column": one.column,
                 "field": one.field,
-                "message": _sentence(one, say, words),
-                "mend": words(f"{one.code}.mend"),
+                "message": advice.sentence(one, say, words),
+                "mend": advice.mend(one, words),
             }
             for one in looked.findings
         ],

@@ -111,13 +111,13 @@ def _chat_over_pipes(args: argparse.Namespace, set_to: Settings, say: Texts) -> 
     return lines.run(caller, calls, say, as_json=args.json, last=last)
 
 
-def _personas(_args: argparse.Namespace, _set_to: Settings, _say: Texts) -> int:
-    from simulator.persona import files, load
+def _personas(args: argparse.Namespace, _set_to: Settings, say: Texts) -> int:
+    from simulator import listing
 
-    for file in files():
-        persona = load(file)
-        print(f"{persona.id}\t{persona.language}\t{persona.difficulty}\t{persona.customer.name}\t{persona.title}")
-    return 0
+    difficulty = listing.span(args.difficulty) if args.difficulty else (1, 5)
+    channels = [listing.channel(name) for name in args.channel]
+    wanted = listing.Filter(args.language or "", channels, difficulty, args.tag)
+    return listing.show(args.folder, wanted, say, as_json=args.json)
 
 
 def _critique(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
@@ -258,6 +258,16 @@ def _tell(head: str, sentence: str) -> None:
         head = " " * len(head)
 
 
+def _new(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
+    from simulator import draft
+
+    _set_to_work(args)
+    asked = draft.Asked(args.output, args.language, force=args.force)
+    if args.source:
+        return draft.from_text(args.source, set_to.critic, asked, say, sure=args.yes)
+    return draft.go_on(args.draft, asked, say) if args.draft else draft.new(asked, say)
+
+
 def _check(args: argparse.Namespace, _set_to: Settings, say: Texts) -> int:
     from simulator import check
 
@@ -267,7 +277,7 @@ def _check(args: argparse.Namespace, _set_to: Settings, say: Texts) -> int:
 
 
 def _schema(_args: argparse.Namespace, _set_to: Settings, _say: Texts) -> int:
-    from simulator.persona import schema_text
+    from simulator.fields import schema_text
 
     print(schema_text())
     return 0
@@ -386,6 +396,7 @@ RUNS: dict[str, Run] = {
     "report": _report,
     "doctor": _doctor,
     "evaluate critic": _evaluate,
+    "persona new": _new,
     "persona check": _check,
     "persona schema": _schema,
     "persona import": _import,

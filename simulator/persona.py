@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import datetime
 import difflib
-import json
 import re
 import reprlib
 import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from simulator.errors import PersonaError, Problem, UsageError
@@ -38,10 +37,11 @@ def _printable(text: str) -> str:
     return _BETWEEN_CHINESE.sub("", text.strip())
 
 
-_BETWEEN_CHINESE = re.compile("(?<=[，。；：、！？”）…—]) (?=[\u3400-\u9fff“（])")
+BREAK_AFTER, BREAK_BEFORE = "，。；：、！？”）…—", "\u3400-\u9fff“（"
+_BETWEEN_CHINESE = re.compile(f"(?<=[{BREAK_AFTER}]) (?=[{BREAK_BEFORE}])")
 """The space that folding (``>-``) leaves where a line of Chinese was broken after a mark."""
 
-Text = Annotated[str, AfterValidator(_printable)]
+Text = Annotated[str, AfterValidator(_printable), Field(json_schema_extra={"pattern": r"\S"})]
 Ears = list[Text | list[Text]]
 """Alternatives for the offline critic; one that is itself a list needs all its parts."""
 
@@ -55,94 +55,104 @@ class _Part(BaseModel):
 class Customer(_Part):
     """Who calls."""
 
-    name: Text = Field(description="How the agent's screen names them. 坐席屏幕上显示的称呼。")
-    age: int = Field(ge=14, le=110, description="Age in years. 年龄（岁）。")
-    background: Text = Field(description="Who they are, for the model; not on the card. 给模型看的人物背景，不上卡片。")
+    name: Text = Field(description="How the agent's screen names them.\n坐席屏幕上显示的称呼。")
+    age: int = Field(ge=14, le=110, description="Age in years.\n年龄（岁）。")
+    background: Text = Field(
+        description="Who they are, for the model; not on the card.\n给模型看的人物背景，不上卡片。"
+    )
     voice: list[Text] = Field(
         min_length=3,
         max_length=6,
-        description="3-6 lines they could say on any topic, no cue in them. 3-6 句任何话题都可能说的话，不含线索。",
+        description="3-6 lines they could say on any topic, no cue in them.\n3-6 句任何话题都可能说的话，不含线索。",
     )
 
 
 class HiddenNeed(_Part):
     """What really hurts. Locked until it is earned."""
 
-    need: Text = Field(description="The need in one sentence. 一句话说清真正的需要。")
-    core: Text = Field(description="What a guess must contain to be right. 猜中必须包含的内核。")
-    why_unsaid: Text = Field(description="Why they do not say it. 为什么不说出口。")
-    opens_up_after: int = Field(ge=1, le=6, description="Cues that must be picked up first. 需先听出几条线索才会说。")
-    said: Text = Field(description="A line: how they finally say it. 最终会怎么说出口（一句台词）。")
-    facts: list[Text] = Field(default=[], description="True, but locked with the need. 随需要一起锁住的事实。")
-    heard_if: Ears = Field(default=[], description="Offline ears for a right guess. 离线判断是否猜中的说法。")
+    need: Text = Field(description="The need in one sentence.\n一句话说清真正的需要。")
+    core: Text = Field(description="What a guess must contain to be right.\n猜中必须包含的内核。")
+    why_unsaid: Text = Field(description="Why they do not say it.\n为什么不说出口。")
+    opens_up_after: int = Field(ge=1, le=6, description="Cues that must be picked up first.\n需先听出几条线索才会说。")
+    said: Text = Field(description="A line: how they finally say it.\n最终会怎么说出口（一句台词）。")
+    facts: list[Text] = Field(default=[], description="True, but locked with the need.\n随需要一起锁住的事实。")
+    heard_if: Ears = Field(
+        default=[], description="For the offline critic: words of a right guess.\n给离线评审：哪些说法算猜中。"
+    )
 
 
 class Step(_Part):
     """One step of the emotion ladder."""
 
-    mood: Text = Field(description="The mood in a few words. 几个字的心情。")
-    sounds_like: Text = Field(description="A line that shows how they then sound. 一句能听出这种心情的话。")
+    mood: Text = Field(description="The mood in a few words.\n几个字的心情。")
+    sounds_like: Text = Field(description="A line that shows how they then sound.\n一句能听出这种心情的话。")
 
 
 class Emotion(_Part):
     """How they feel, as five steps, worst first."""
 
-    start: int = Field(ge=0, le=LADDER_STEPS - 1, description="Where the call starts, 0 = worst. 起始的级，0 最差。")
+    start: int = Field(ge=0, le=LADDER_STEPS - 1, description="Where the call starts, 0 = worst.\n起始的级，0 最差。")
     ladder: list[Step] = Field(
         min_length=LADDER_STEPS,
         max_length=LADDER_STEPS,
-        description="Five steps, worst first. 五级，最差的在前。",
+        description="Five steps, worst first.\n五级，最差的在前。",
     )
 
 
 class Desk(_Part):
     """What the agent's screen shows."""
 
-    clock: Text | None = Field(default=None, description="Day and time of the call. 来电的日期时间。")
-    records: list[Text] = Field(min_length=1, description="What the bank knows. 系统里的记录。")
-    may: list[Text] = Field(min_length=1, description="What the agent is allowed to do. 坐席可以做的事。")
-    may_not: list[Text] = Field(default=[], description="What the agent must not do. 坐席不可以做的事。")
+    clock: Text | None = Field(default=None, description="Day and time of the call.\n来电的日期时间。")
+    records: list[Text] = Field(min_length=1, description="What the bank knows.\n系统里的记录。")
+    may: list[Text] = Field(min_length=1, description="What the agent is allowed to do.\n坐席可以做的事。")
+    may_not: list[Text] = Field(default=[], description="What the agent must not do.\n坐席不可以做的事。")
 
 
 class Cue(_Part):
     """A hint at an underlying feeling or need that is not said clearly (VR-CoDES, Zimmermann et al. 2011)."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = Field(description="Short id in a-z, 0-9, '-'. 短标识。")
-    channel: Channel = Field(description="Where it shows. 从哪里听出来：语气、措辞、重复、沉默、环境。")
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = Field(description="Short id in a-z, 0-9, '-'.\n短标识。")
+    channel: Channel = Field(description="Where it shows.\n从哪里听出来：语气、措辞、重复、沉默、环境。")
     shows: list[Text] = Field(
         min_length=2,
         max_length=3,
         description="2-3 lines or stage directions, gentle first. With in_opening, the first is the part "
-        "of the opening that shows it. 2-3 句台词或（舞台提示），先轻后重；in_opening 时第一句取自开场白。",
+        "of the opening that shows it.\n2-3 句台词或（舞台提示），先轻后重；in_opening 时第一句取自开场白。",
     )
-    when: Text | None = Field(default=None, description="When to let it slip, told to the model. 何时流露，告诉模型。")
-    in_opening: bool = Field(default=False, description="The opening already shows it. 开场白里已经流露。")
-    means: Text = Field(description="What is behind it; for the critic alone. 背后的含义，只给评审。")
-    met_by: Text = Field(description="What would really fit. 怎样回应才真正合适。")
-    harmed_by: Text | None = Field(default=None, description="What would shut them down. 什么话会让对方闭口。")
+    when: Text | None = Field(default=None, description="When to let it slip, told to the model.\n何时流露，告诉模型。")
+    in_opening: bool = Field(default=False, description="The opening already shows it.\n开场白里已经流露。")
+    means: Text = Field(description="What is behind it; for the critic alone.\n背后的含义，只给评审。")
+    met_by: Text = Field(description="What would really fit.\n怎样回应才真正合适。")
+    harmed_by: Text | None = Field(default=None, description="What would shut them down.\n什么话会让对方闭口。")
     heard_if: Ears = Field(
-        default=[], description="Offline ears: level 3 if the agent says one. 离线判断“听到了”的说法。"
+        default=[],
+        description="For the offline critic: words that show the cue was heard.\n给离线评审：哪些说法算听到了。",
     )
     met_if: Ears = Field(
-        default=[], description="Offline ears: level 5 if the agent says one. 离线判断“回应到了”的说法。"
+        default=[],
+        description="For the offline critic: words that do what fits.\n给离线评审：哪些说法算回应到位。",
     )
 
 
 class Worry(_Part):
     """What may go wrong after the surface problem is solved."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = Field(description="Short id in a-z, 0-9, '-'. 短标识。")
-    worry: Text = Field(description="The worry, in the customer's words. 客户自己的话说出的担心。")
-    eased_by: Text = Field(description="What would ease it. 什么能打消它。")
-    heard_if: Ears = Field(default=[], description="Offline ears. 离线判断的说法。")
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = Field(description="Short id in a-z, 0-9, '-'.\n短标识。")
+    worry: Text = Field(description="The worry, in the customer's words.\n客户自己的话说出的担心。")
+    eased_by: Text = Field(description="What would ease it.\n什么能打消它。")
+    heard_if: Ears = Field(
+        default=[], description="For the offline critic: words that ease it.\n给离线评审：哪些说法算打消了。"
+    )
 
 
 class Resolution(_Part):
     """When the call has done its work; for the critic."""
 
-    solved_when: Text = Field(description="When the surface problem is solved. 表面问题何时算解决。")
-    trusted_when: Text = Field(description="What makes them trust the bank for longer. 什么让他们长久信任。")
-    solved_if: Ears = Field(default=[], description="Offline ears for solved. 离线判断“已解决”的说法。")
+    solved_when: Text = Field(description="When the surface problem is solved.\n表面问题何时算解决。")
+    trusted_when: Text = Field(description="What makes them trust the bank for longer.\n什么让他们长久信任。")
+    solved_if: Ears = Field(
+        default=[], description="For the offline critic: words that settle it.\n给离线评审：哪些说法算办好了。"
+    )
 
 
 class Caller(_Part):
@@ -162,40 +172,46 @@ class Caller(_Part):
 class Persona(_Part):
     """A customer, whole: format 1."""
 
-    format: Literal[1] = Field(description="The version of this format: 1. 格式版本，固定为 1。")
+    format: Literal[1] = Field(description="The version of this format: 1.\n格式版本，固定为 1。")
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")] = Field(
-        description="The file's stem; agents see it, so it gives nothing away. 与文件名相同；坐席看得到，不能泄底。"
+        description="The file's stem; agents see it, so it gives nothing away.\n与文件名相同；坐席看得到，不能泄底。"
     )
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")] = Field(
-        description="Language tag such as zh-CN or en. 语言标签，如 zh-CN、en。"
+        description="Language tag such as zh-CN or en.\n语言标签，如 zh-CN、en。"
     )
-    title: Text = Field(description="One line for lists; gives nothing away. 列表里的一句话，不能泄底。")
-    difficulty: int = Field(ge=1, le=5, description="1 patient ... 5 impatient. 难度，1 最有耐心，5 最没耐心。")
+    title: Text = Field(description="One line for lists; gives nothing away.\n列表里的一句话，不能泄底。")
+    difficulty: int = Field(ge=1, le=5, description="1 patient ... 5 impatient.\n难度，1 最有耐心，5 最没耐心。")
     tags: list[Text] = Field(
-        default=[], description="For trainers' lists, never shown to agents. 供培训师分类，坐席看不到。"
+        default=[], description="For trainers' lists, never shown to agents.\n供培训师分类，坐席看不到。"
     )
-    customer: Customer
-    surface_complaint: Text = Field(description="What they say the call is about. 嘴上说的问题。")
-    opening: Text = Field(description="Spoken word for word as the first turn. 第一句话，一字不差地说。")
+    customer: Customer = Field(description="Who calls.\n谁打来电话。")
+    surface_complaint: Text = Field(description="What they say the call is about.\n嘴上说的问题。")
+    opening: Text = Field(description="Spoken word for word as the first turn.\n第一句话，一字不差地说。")
     facts: list[Text] = Field(
-        min_length=1, description="True, told when asked, first person. 问到才说的事实，第一人称。"
+        min_length=1, description="True, told when asked, first person.\n问到才说的事实，第一人称。"
     )
-    believes: list[Text] = Field(default=[], description="What they wrongly take for true. 客户误以为真的事。")
+    believes: list[Text] = Field(default=[], description="What they wrongly take for true.\n客户误以为真的事。")
     when_asked: list[Text] = Field(
-        default=[], description="Cover answers to point-blank questions. 被直接追问时的搪塞。"
+        default=[], description="Cover answers to point-blank questions.\n被直接追问时的搪塞。"
     )
     when_guessed: list[Text] = Field(
         min_length=1,
         max_length=3,
-        description="1-3 falters at any guess; they hint at nothing. 被猜心事时的 1-3 句含糊反应，不透露任何东西。",
+        description="1-3 falters at any guess; they hint at nothing.\n被猜心事时的 1-3 句含糊反应，不透露任何东西。",
     )
-    hidden_need: HiddenNeed
-    emotion: Emotion
-    desk: Desk
-    cues: list[Cue] = Field(min_length=2, max_length=6, description="2-6 cues. 2-6 条线索。")
-    worries: list[Worry] = Field(min_length=1, description="What may still go wrong afterwards. 事后还可能的麻烦。")
-    resolution: Resolution
-    next_call: Text | None = Field(default=None, description="When and why they call again. 何时、为何再来电。")
+    hidden_need: HiddenNeed = Field(
+        description="What really hurts, locked until it is earned.\n没说出口的需要，赢得信任之前锁住。"
+    )
+    emotion: Emotion = Field(description="How they feel, in five steps.\n客户的心情，分五级。")
+    desk: Desk = Field(description="What the agent's screen shows.\n坐席屏幕上看到的。")
+    cues: list[Cue] = Field(
+        min_length=2, max_length=6, description="2-6 hints at what they do not say.\n2-6 条线索，都指向没说出口的事。"
+    )
+    worries: list[Worry] = Field(min_length=1, description="What may still go wrong afterwards.\n事后还可能的麻烦。")
+    resolution: Resolution = Field(
+        description="When the call has done its work; for the critic.\n什么时候算办好，给评审看。"
+    )
+    next_call: Text | None = Field(default=None, description="When and why they call again.\n何时、为何再来电。")
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
@@ -286,7 +302,13 @@ class Places:
         return self.of.get(path, (0, 0))
 
 
-def _places(text: str) -> Places:
+def places_in(text: str) -> Places:
+    """Where everything in the text of a file stands.
+
+    Raises:
+        yaml.YAMLError: the text is not YAML.
+
+    """
     return Places(yaml.compose(text, Loader=yaml.CSafeLoader))
 
 
@@ -378,7 +400,7 @@ def _checked(data: Mapping[str, object], name: str, places: Places) -> Persona:
 def _read(text: str, name: str) -> tuple[object, Places]:
     """The YAML document, and where everything in it stands."""
     try:
-        places = _places(text)
+        places = places_in(text)
     except yaml.YAMLError as error:
         raise PersonaError(name, (_not_yaml(error),)) from error
     try:
@@ -480,21 +502,40 @@ def _nearest_key(path: Path_) -> str:
     model: Any = Persona
     for part in path[:-1]:
         if isinstance(part, str) and model is not None:
-            model = _part_class(model.model_fields[part].annotation)
+            model = part_class(model.model_fields[part].annotation)
     known = list(model.model_fields) if model is not None else []
     return next(iter(difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)), "")
 
 
-def _part_class(annotation: Any) -> type[_Part] | None:
+def part_class(annotation: Any) -> type[_Part] | None:
     """The `_Part` inside an annotation such as ``list[Cue]``, if any."""
     if isinstance(annotation, type) and issubclass(annotation, _Part):
         return annotation
-    return next((found for arg in getattr(annotation, "__args__", ()) if (found := _part_class(arg))), None)
+    return next((found for arg in getattr(annotation, "__args__", ()) if (found := part_class(arg))), None)
 
 
-def schema_text() -> str:
-    """The JSON Schema of format 1, for editors; `personas/persona.schema.json` holds the same text."""
-    return json.dumps(Persona.model_json_schema(), ensure_ascii=False, indent=2)
+def check(path: Path_, value: object) -> Problem | None:
+    """What is wrong with a value for the field at `path`, such as ``("cues", 0, "channel")``; None: nothing.
+
+    The field's own rules are looked at, not those that hold between fields.
+    """
+    annotation: Any = Persona
+    metadata: list[Any] = []
+    for part in path:
+        if isinstance(part, int):
+            annotation, metadata = get_args(annotation)[0], []
+        else:
+            owner = part_class(annotation)
+            assert owner, path
+            annotation, metadata = owner.model_fields[part].annotation, owner.model_fields[part].metadata
+    field = Annotated.__class_getitem__((annotation, *metadata)) if metadata else annotation  # type: ignore[attr-defined]
+    try:
+        TypeAdapter(field).validate_python(value, strict=True)
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        detail["loc"] = (*path, *detail["loc"])
+        return _problem(detail, Places(None))
+    return None
 
 
 # --- finding ---------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+UNFINISHED = ".draft.yaml"
+"""How the name of a customer file ends while it is being written."""
 _PACKAGE = Path(__file__).resolve().parent
 
 

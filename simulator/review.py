@@ -13,15 +13,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from simulator import document, report
 from simulator.branches import active, branches
 from simulator.card import screen
+from simulator.consent import confirmed, text_of
 from simulator.critique import LAYERS
 from simulator.director import follow
-from simulator.errors import ModelError, TranscriptError, UsageError
+from simulator.errors import ModelError, UsageError
 from simulator.events import Debriefed, Event, Overruled, due, summed_up
 from simulator.mask import mask
 from simulator.outside import read
@@ -44,8 +44,8 @@ def transcript(file: str, persona: Persona, calls: Calls, say: Texts, form: Form
     Raises:
         TranscriptError: the file cannot be read as a call.
     """
-    turns = _masked(read(_text_of(file), file), say)
-    if not calls.offline and not sure and not _confirmed(say):
+    turns = _masked(read(text_of(file), file), say)
+    if not calls.offline and not sure and not confirmed(say):
         print(say("critique.not_sent"), file=sys.stderr)
         return 0
     events: list[Event] = []
@@ -185,16 +185,6 @@ def _missing(session: Session, others: Sequence[Session], say: Texts) -> int:
 # --- a call from elsewhere -------------------------------------------------------------------------------
 
 
-def _text_of(file: str) -> str:
-    try:
-        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return raw.decode()
-    except OSError as error:
-        raise TranscriptError("transcript_unreadable", file=file, why=error.strerror or str(error)) from error
-    except UnicodeDecodeError as error:
-        raise TranscriptError("transcript_not_utf8", file=file) from error
-
-
 def _masked(turns: Transcript, say: Texts) -> list[Turn]:
     """The turns without numbers that belong to somebody, shown as they will be sent."""
     masked = [(turn, mask(turn.text)) for turn in turns]
@@ -203,11 +193,3 @@ def _masked(turns: Transcript, say: Texts) -> list[Turn]:
         words = printable(found.text) or say("report.said_nothing")
         print(f"[{number}] " + say(f"critique.{turn.speaker}", words=words), file=sys.stderr)
     return [replace(turn, text=found.text) for turn, found in masked]
-
-
-def _confirmed(say: Texts) -> bool:
-    """Whether the text may be sent; asked only where somebody can answer."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return True
-    print(say("critique.confirm"), end=" ", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in {"y", "yes", "是", "好"}

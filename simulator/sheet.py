@@ -7,13 +7,11 @@ others is said with sheet, row and column.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
-from simulator import columns, rows, workbook
+from simulator import advice, columns, lint, rows, workbook, writing
 from simulator.errors import PersonaError, Problem, UsageError
 from simulator.persona import Persona, files, find, load
 from simulator.transcript import printable
@@ -53,10 +51,13 @@ def take_in(file: str, folder: str, say: Texts, *, force: bool, dry_run: bool) -
             _complain(say, file, rows.Wrong("customers", problem))
             bad.append(persona.id)
             continue
+        text = writing.written(persona.model_dump(exclude_defaults=True), say.language)
         if not dry_run:
-            _write(as_yaml(persona.model_dump(exclude_defaults=True)), target)
+            _write(text, target)
         written += 1
         print(printable(str(target)))
+        for line in advice.lines(lint.findings(text, str(target)), say):
+            print(line, file=sys.stderr)
     _sum_up(say, written, bad, dry_run=dry_run)
     return PersonaError.exit_code if found.wrong or bad else 0
 
@@ -124,21 +125,3 @@ def _write(text: str, target: Path) -> None:
         target.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise UsageError("output_unwritable", file=str(target), why=error.strerror or str(error)) from error
-
-
-class _Dumper(yaml.SafeDumper):
-    """YAML as the customer files that ship are set: lists are indented."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
-        super().increase_indent(flow, indentless=False)
-
-
-def as_yaml(data: Mapping[str, object]) -> str:
-    """A customer file's text.
-
-    Args:
-        data: the file as a mapping, in the order in which it is to stand there.
-
-    """
-    text: str = yaml.dump(dict(data), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
-    return text

@@ -63,6 +63,16 @@ def customer(folder: Path, language: str = "en") -> str:
     return "third-call.yaml"
 
 
+def many_customers(folder: Path, count: int) -> Path:
+    """Put so many customers into a folder: those that ship, each under names of its own."""
+    texts = [(file.stem, file.read_text(encoding="utf-8")) for file in sorted((ROOT / "personas").glob("*/*.yaml"))]
+    for number in range(count):
+        stem, text = texts[number % len(texts)]
+        name = f"{stem}-{number}"
+        (folder / f"{name}.yaml").write_text(text.replace(f"id: {stem}", f"id: {name}", 1), encoding="utf-8")
+    return folder
+
+
 def piped(*args: str, env: Mapping[str, str], typed: str = "") -> subprocess.CompletedProcess[str]:
     """A run of the program with pipes instead of a terminal."""
     return subprocess.run(

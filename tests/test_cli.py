@@ -20,7 +20,7 @@ from tests.wire import Answer, Body, Wire, decide, rejecting, rejecting_trailing
 COMMANDS = (
     (), ("chat",), ("personas",), ("history",), ("history", "delete"), ("show",), ("progress",), ("doctor",),
     ("persona",), ("persona", "schema"), ("persona", "import"), ("persona", "export"),
-    ("persona", "show"), ("persona", "try"), ("persona", "check"),
+    ("persona", "show"), ("persona", "try"), ("persona", "check"), ("persona", "new"),
 )  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def test_the_language_of_the_screens(
         ("critique call.txt --json --markdown", "--markdown and --json cannot be used together."),
         ("chat --turns 几 --lang zh", "--turns 后面没有值，或者值不对。用 simulator chat --help 看用法。"),
         ("chat --turns -1", "--turns must be at least 1, not -1."),
-        ("personas all", "More on the command line than is understood: all. See simulator --help."),
+        ("personas one two", "More on the command line than is understood: two. See simulator --help."),
         ("chat swallowd-card", "There is no customer called swallowd-card (did you mean swallowed-card?)."),
         ("chat zzzz", "There is no customer called zzzz. `simulator personas` lists them."),
     ],
@@ -215,7 +215,7 @@ def test_a_record_that_cannot_be_used_is_exit_code_6(tmp_path: Path) -> None:
 
 
 def test_anything_unforeseen_is_exit_code_1_and_one_sentence(tmp_path: Path) -> None:
-    broken = "import simulator.persona as p\ndef files(): raise LookupError('\\x1b[31m nobody')\np.files = files\n"
+    broken = "import simulator.listing as p\ndef files(where): raise LookupError('\\x1b[31m nobody')\np.files = files\n"
     run = broken + "import sys\nfrom simulator.cli import main\nsys.exit(main(sys.argv[1:]))"
     for options in ((), ("--debug",)):
         done = subprocess.run(

@@ -20,9 +20,10 @@ from pydantic import BaseModel
 from simulator import columns, rows, sheet, workbook
 from simulator.columns import COLUMNS, SHEETS, told
 from simulator.errors import PersonaError, Problem, UsageError
-from simulator.persona import Cue, Persona, Worry, files, load, parse
+from simulator.persona import Cue, Persona, Worry, files, load
 from simulator.rows import Cell, Table
 from simulator.texts import LANGUAGES, Texts
+from simulator.writing import written
 from tests.screens import clean, piped
 from tests.scripted import a_persona
 
@@ -166,12 +167,6 @@ def test_whatever_a_customer_says_survives_the_cells(persona: Persona, language:
     assert [one for _, one in found.personas] == [persona]
 
 
-@given(persona=customers())
-@settings(max_examples=50, deadline=None)
-def test_whatever_a_customer_says_survives_the_file(persona: Persona) -> None:
-    assert parse(sheet.as_yaml(persona.model_dump(exclude_defaults=True)), "x.yaml") == persona
-
-
 @given(texts=st.lists(visible(), min_size=1, max_size=6))
 @settings(max_examples=12, deadline=None)
 def test_whatever_stands_in_a_cell_survives_excels_format(
@@ -186,14 +181,6 @@ def test_whatever_stands_in_a_cell_survives_excels_format(
     assert columns.meaning(COLUMNS["customers"][at["facts",] - 1], customers.rows[2][at["facts",]].text, "en") == [
         text.strip() for text in texts
     ]
-
-
-def test_a_customers_file_holds_nothing_that_need_not_be_there() -> None:
-    text = sheet.as_yaml(a_persona("zh").model_dump(exclude_defaults=True))
-    assert text.startswith("format: 1\nid: third-call\nlanguage: zh-CN\ntitle: 转账没到账\n")
-    assert "  - 我叫周敏，身份证后四位三三一二。\n" in text
-    assert "null" not in text
-    assert "false" not in text
 
 
 # --- what is written -------------------------------------------------------------------------------------
@@ -750,7 +737,7 @@ def test_from_an_empty_workbook_to_a_call(tmp_path: Path) -> None:
 
 def test_customers_are_written_by_id_or_file(tmp_path: Path) -> None:
     env = clean(tmp_path, SIMULATOR_LANG="zh")
-    (tmp_path / "third-call.yaml").write_text(sheet.as_yaml(a_persona("zh").model_dump()), encoding="utf-8")
+    (tmp_path / "third-call.yaml").write_text(written(a_persona("zh").model_dump(), "zh"), encoding="utf-8")
     done = piped("persona", "export", "swallowed-card", "third-call.yaml", "swallowed-card", "-o", "x.xlsx", env=env)
     assert (done.returncode, done.stdout, done.stderr) == (0, "客户 2 位，工作簿：x.xlsx\n", "")
     read = rows.read(workbook.read(str(tmp_path / "x.xlsx")), "", "zh")
@@ -806,7 +793,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_two_customers_of_one_id_fit_into_no_workbook(tmp_path: Path) -> None:
     other = a_persona("en").model_copy(update={"id": "swallowed-card"})
-    (tmp_path / "swallowed-card.yaml").write_text(sheet.as_yaml(other.model_dump()), encoding="utf-8")
+    (tmp_path / "swallowed-card.yaml").write_text(written(other.model_dump(), "en"), encoding="utf-8")
     names = ["swallowed-card", str(tmp_path / "swallowed-card.yaml")]
     with pytest.raises(UsageError) as caught:
         sheet.export(names, str(tmp_path / "x.xlsx"), Texts("en"), force=False)
