@@ -1,7 +1,7 @@
 """What the screens say, in the user's language.
 
-The catalogues are `simulator/texts/<language>.yaml`: sentences by dotted name, with ``{placeholders}``. Values
-go in as they are and are never read as templates themselves.
+The catalogues are `simulator/texts/<language>.yaml` and, for what no call needs, `tools.<language>.yaml`: sentences by
+dotted name, with ``{placeholders}``. Values go in as they are and are never read as templates themselves.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Texts:
 
     def __init__(self, language: str, part: str = "") -> None:
         self.language = language
-        with texts_file(f"{part}.{language}" if part else language).open(encoding="utf-8") as file:
-            self._tree: dict[str, Any] = yaml.load(file, Loader=yaml.CSafeLoader)
+        self._tree = _read(f"{part}.{language}" if part else language)
+        self._whole = bool(part)
 
     def __call__(self, name: str, /, **values: object) -> str:
         """The sentence of that name with its placeholders filled.
@@ -45,6 +45,9 @@ class Texts:
             KeyError: there is no such sentence, or a placeholder has no value.
 
         """
+        if not self._whole and name.partition(".")[0] not in self._tree:
+            self._tree |= _read(f"tools.{self.language}")  # no call needs it, and start-up shall be quick
+            self._whole = True
         found: Any = self._tree
         for part in name.split("."):
             found = found[part]
@@ -77,3 +80,9 @@ class Texts:
         """The sentence for a problem's key, without its place."""
         sentence = self(f"problems.{key}", **facts)
         return sentence + self("hints.nearest", near=facts["near"]) if facts.get("near") else sentence
+
+
+def _read(name: str) -> dict[str, Any]:
+    with texts_file(name).open(encoding="utf-8") as file:
+        tree: dict[str, Any] = yaml.load(file, Loader=yaml.CSafeLoader)
+    return tree

@@ -37,7 +37,9 @@ def leaves(tree: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def catalogue(lang: str) -> dict[str, Any]:
-    return dict(leaves(yaml.safe_load(resources.texts_file(lang).read_text("utf-8"))))
+    """All sentences of a language, of both files."""
+    files = (resources.texts_file(name).read_text("utf-8") for name in (lang, f"tools.{lang}"))
+    return {name: text for file in files for name, text in leaves(yaml.safe_load(file))}
 
 
 def placeholders(text: str) -> set[str]:
