@@ -90,12 +90,15 @@ class Asking:
         self._console = console
         self._asker: _Asker = _Person(say, console) if person else _Pipe(console)
 
-    async def answer(self, one: Question, before: Any, language: str, fault: Fault, keep: Callable[[Any], None]) -> Any:
+    async def answer(
+        self, one: Question, before: Any, default: Any, language: str, fault: Fault, keep: Callable[[Any], None]
+    ) -> Any:
         """The answer to a question, None when it is left out, or `BACK`.
 
         Args:
             one: the question.
-            before: the answer that was there, or what an empty line stands for.
+            before: the answer that was there; it stands on the line to be changed.
+            default: what an empty line stands for while there is no answer.
             language: of the example, ``zh`` or ``en``.
             fault: says what is wrong with an answer.
             keep: is given a list each time that it is longer by a line, so that nothing is lost.
@@ -103,16 +106,17 @@ class Asking:
         Raises:
             Left: nobody answers any more. KeyboardInterrupt: Ctrl-C.
         """
-        self._put(one, language)
+        self._put(one, language, default if before is None else None)
         if one.kind == "lines":
-            return await self._lines(one, before or [], fault, keep)
+            return await self._lines(one, before or default or [], fault, keep)
+        empty = default if before is None else None if self._asker.prefills else before
         while True:
-            typed = await self.typed("> ", as_typed(before))
+            typed = await self.typed("> ", as_typed(before)) or as_typed(empty)
             if typed in _BACK:
                 return BACK
-            if one.optional and (typed in _NOTHING or (not typed and (self._asker.prefills or before is None))):
+            if one.optional and (not typed or typed in _NOTHING):
                 return None
-            answer = value(one, typed or ("" if self._asker.prefills else as_typed(before)))
+            answer = value(one, typed)
             if one.kind == "yes":
                 if answer.lower() in _YES | _NO:
                     return answer.lower() in _YES
@@ -141,7 +145,7 @@ class Asking:
         """Print an empty line."""
         self._console.print()
 
-    def _put(self, one: Question, language: str) -> None:
+    def _put(self, one: Question, language: str, default: Any) -> None:
         self.gap()
         text = self._say(f"draft.ask.{one.name}", number=one.number)
         self.line(text + (self._say("draft.optional") if one.optional else ""), "bold")
@@ -151,7 +155,10 @@ class Asking:
         elif one.path[0] != "more":
             found = example(one.path, language)
             words = " / ".join(map(as_line, found)) if one.kind == "lines" else as_typed(found)
-            self.line(self._say("draft.example", words=words), "dim", hang=2)
+            if words != as_typed(default):
+                self.line(self._say("draft.example", words=words), "dim", hang=2)
+        if default is not None and one.kind != "lines":
+            self.line(self._say("draft.default", words=as_typed(default)), "dim", hang=2)
 
     async def _lines(self, one: Question, before: list[Any], fault: Fault, keep: Callable[[Any], None]) -> Any:
         """One line after the other; an empty one behind the last ends them."""

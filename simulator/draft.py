@@ -237,8 +237,10 @@ class Workshop:
 
     async def _one(self, one: Question) -> bool:
         """One question; False: they want to go back."""
-        before = self._answers.get(one.path, self._default(one))
-        answer = await self._ask.answer(one, before, self._language, self._fault, lambda so_far: self._put(one, so_far))
+        before, default = self._answers.get(one.path), self._default(one)
+        answer = await self._ask.answer(
+            one, before, default, self._language, self._fault, lambda so_far: self._put(one, so_far)
+        )
         if answer is BACK:
             return False
         self._put(one, answer)

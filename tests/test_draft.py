@@ -284,12 +284,14 @@ def test_words_for_the_offline_critic_can_be_typed(tmp_path: Path) -> None:
 def test_a_person_at_a_terminal(tmp_path: Path, language: str) -> None:
     answers = ANSWERS[language]
     with Screen("persona", "new", env=clean(tmp_path, SIMULATOR_LANG=language), rows=60) as screen:
-        screen.ready({"en": "> en", "zh": "> zh-CN"}[language])  # what an empty line stands for can be changed
+        screen.wait({"en": "Enter alone stands for: en", "zh": "直接回车就是：zh-CN"}[language])
+        screen.ready(">")
         screen.line()
-        screen.ready("> customer")
-        screen.line("-!")  # typed behind it
-        screen.ready("> customer")
-        screen.line("-1")
+        screen.wait({"en": "Enter alone stands for: customer", "zh": "直接回车就是：customer"}[language])
+        screen.ready(">")
+        screen.line("customer-!")
+        screen.ready(">")
+        screen.line("customer-1")
         screen.ready(">")
         screen.line(answers[2])
         screen.ready(">")
@@ -308,7 +310,7 @@ def test_a_person_at_a_terminal(tmp_path: Path, language: str) -> None:
 
 def test_who_leaves_before_anything_has_a_name_leaves_nothing(tmp_path: Path) -> None:
     with Screen("persona", "new", env=clean(tmp_path)) as screen:
-        screen.ready("> en")
+        screen.ready(">")
         screen.key(CTRL_C)
         assert screen.end() == 0
         assert "Nothing was written." in screen.text()
