@@ -52,9 +52,10 @@ WANTS_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
 
 
 def can_fork(env: Mapping[str, str]) -> bool:
-    """Whether a start in that environment may be a fork: not if it tells Python anything but where the program is."""
+    """Whether a start in that environment may be a fork: not if it tells Python more than where the program is."""
     told = {name: value for name, value in env.items() if name.startswith("PYTHON")}
-    return told == {"PYTHONPATH": str(ROOT)}
+    locale = next((env[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if env.get(name)), "")
+    return told == {"PYTHONPATH": str(ROOT)} and locale.endswith("UTF-8")
 
 
 class Spawn(pexpect.spawn):  # type: ignore[type-arg]  # takes none when it runs
