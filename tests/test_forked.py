@@ -63,7 +63,7 @@ def test_what_hangs_is_ended(tmp_path: Path) -> None:
     (tmp_path / "hang.py").write_text("import time\nprint('here', flush=True)\ntime.sleep(60)\n", encoding="utf-8")
     with pytest.raises(subprocess.TimeoutExpired) as late:
         forked.run(["hang"], clean(tmp_path), "", 0.5)
-    assert late.value.stdout == "here\n"
+    assert str(late.value.stdout) == "here\n"
 
 
 @pytest.mark.parametrize(
