@@ -32,7 +32,8 @@ def _printable(text: str) -> str:
     """Reject a text that is blank or holds control characters (they could reach a terminal)."""
     if not text.strip():
         raise PydanticCustomError("blank_text", "text must not be blank")
-    if any(unicodedata.category(ch) in {"Cc", "Cf", "Cs"} and ch != "\n" for ch in text):
+    bad = {"Cc", "Cf", "Cs"}
+    if not text.isprintable() and any(unicodedata.category(ch) in bad and ch != "\n" for ch in text):
         raise PydanticCustomError("control_character", "text must not hold control characters")
     return _BETWEEN_CHINESE.sub("", text.strip())
 

@@ -7,7 +7,7 @@ said) are put in as they are and never read as template text.
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,7 @@ class Prompts:
         else:
             known = ", ".join(sorted(at.name for at in root.iterdir() if at.is_dir()))
             raise PromptError("no_prompts", language=language, known=known)
-        self._environment = Environment(
-            loader=FileSystemLoader(self.folder),
-            undefined=StrictUndefined,
-            autoescape=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._environment = _environment(self.folder)
 
     def render(self, name: str, **values: object) -> str:
         """Fill the template ``<name>.j2``.
@@ -71,3 +65,15 @@ class Prompts:
         """SHA-256 of every file, by name: which prompts a session was held with."""
         files = sorted(at for at in self.folder.iterdir() if at.suffix in {".j2", ".yaml"})
         return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+@cache
+def _environment(folder: Path) -> Environment:
+    """The templates of a folder; shared, so that many calls in one process compile each of them once."""
+    return Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

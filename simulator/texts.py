@@ -6,6 +6,7 @@ dotted name, with ``{placeholders}``. Values go in as they are and are never rea
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +47,7 @@ class Texts:
 
         """
         if not self._whole and name.partition(".")[0] not in self._tree:
-            self._tree |= _read(f"tools.{self.language}")  # no call needs it, and start-up shall be quick
+            self._tree = self._tree | _read(f"tools.{self.language}")  # no call needs it, and start-up shall be quick
             self._whole = True
         found: Any = self._tree
         for part in name.split("."):
@@ -82,6 +83,7 @@ class Texts:
         return sentence + self("hints.nearest", near=facts["near"]) if facts.get("near") else sentence
 
 
+@functools.cache
 def _read(name: str) -> dict[str, Any]:
     with texts_file(name).open(encoding="utf-8") as file:
         tree: dict[str, Any] = yaml.load(file, Loader=yaml.CSafeLoader)

@@ -56,6 +56,15 @@ def clean(folder: Path, **more: str) -> dict[str, str]:
     }
 
 
+def forks(env: Mapping[str, str]) -> bool:
+    """Whether a start of the program is a fork of one that is loaded (see `tests.forked`)."""
+    if sys.platform != "linux":
+        return False
+    from tests import forked
+
+    return forked.can_fork(env)
+
+
 def customer(folder: Path, language: str = "en") -> str:
     """Put the customer of `scripted.a_persona` into the folder, as a file with its name."""
     text = (ROOT / "tests" / "data" / f"{language}.yaml").read_text(encoding="utf-8")
@@ -75,6 +84,10 @@ def many_customers(folder: Path, count: int) -> Path:
 
 def piped(*args: str, env: Mapping[str, str], typed: str = "") -> subprocess.CompletedProcess[str]:
     """A run of the program with pipes instead of a terminal."""
+    if forks(env):
+        from tests import forked
+
+        return forked.run(["simulator", *args], env, typed, PATIENCE_S)
     return subprocess.run(
         [sys.executable, "-m", "simulator", *args],
         input=typed, env=env, cwd=env["HOME"], capture_output=True, encoding="utf-8", timeout=PATIENCE_S, check=False,
@@ -180,6 +193,7 @@ class Screen:
         columns: the terminal's width.
         rows: its height.
         module: what is run.
+        cold: start it as a person does, never as a fork.
 
     Attributes:
         raw: every byte that the program wrote.
@@ -187,10 +201,21 @@ class Screen:
     """
 
     def __init__(
-        self, *args: str, env: Mapping[str, str], columns: int = 80, rows: int = 24, module: str = "simulator"
+        self,
+        *args: str,
+        env: Mapping[str, str],
+        columns: int = 80,
+        rows: int = 24,
+        module: str = "simulator",
+        cold: bool = False,
     ) -> None:
         self.raw = b""
-        self._child: pexpect.spawn[bytes] = pexpect.spawn(
+        spawn = pexpect.spawn
+        if not cold and forks(env):
+            from tests import forked
+
+            spawn = forked.Spawn
+        self._child: pexpect.spawn[bytes] = spawn(
             sys.executable, ["-m", module, *args], env=env, cwd=env["HOME"], dimensions=(rows, columns)
         )
         self._child.delaybeforesend = None

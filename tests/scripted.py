@@ -182,7 +182,7 @@ class ScriptedCritic:
 
 @functools.cache
 def _persona_data(language: str) -> dict[str, Any]:
-    data: dict[str, Any] = yaml.safe_load((DATA / f"{language}.yaml").read_text(encoding="utf-8"))
+    data: dict[str, Any] = yaml.load((DATA / f"{language}.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     return data
 
 

@@ -41,8 +41,14 @@ SAID = {
 
 def begin_alike(one: str, other: str) -> int:
     """How many characters."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+    alike, at_most = 0, min(len(one), len(other))
+    while alike < at_most:
+        middle = (alike + at_most + 1) // 2
+        if one[alike:middle] == other[alike:middle]:
+            alike = middle
+        else:
+            at_most = middle - 1
+    return alike
 
 
 def new_tokens(requests: Sequence[Sequence[Message]]) -> int:

@@ -12,8 +12,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -29,7 +27,7 @@ from simulator.evaluation import Options
 from simulator.figures import NAMES
 from simulator.settings import Endpoint
 from simulator.texts import LANGUAGES, Texts
-from tests.screens import PATIENCE_S, ROOT, clean, customer, piped
+from tests.screens import ROOT, clean, customer, piped
 from tests.scripted import a_form, a_persona, a_start
 from tests.small_set import EN, ZH, Planned, SmallSet, a_claim, a_sum, an_attempt, asked_about, change, persona
 from tests.wire import Answer, Body, Wire
@@ -614,21 +612,11 @@ def test_jobs_below_one(tmp_path: Path) -> None:
 SCRIPT = "Good morning, that is the third time, I see.\n\nSounds urgent, no rush to find it.\n/end\n"
 
 
-ONE_AFTER_THE_OTHER = """
-import json, sys
-from simulator.cli import main
-sys.exit(max(main(line) for line in json.load(sys.stdin)))
-"""
-
-
 def overrule(env: dict[str, str], *lines: str) -> None:
-    """What these runs of `simulator overrule` do, in one process."""
-    runs = json.dumps([["overrule", *line.split()] for line in lines])
-    done = subprocess.run(
-        [sys.executable, "-c", ONE_AFTER_THE_OTHER], input=runs, env=env, cwd=env["HOME"], capture_output=True,
-        encoding="utf-8", timeout=PATIENCE_S, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    """What these runs of `simulator overrule` do."""
+    for line in lines:
+        done = piped("overrule", *line.split(), env=env)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def offline_calls(folder: Path) -> Calls:

@@ -23,7 +23,7 @@ from simulator.subject import Subject
 from tests.scripted import DATA
 
 Data = dict[str, Any]
-BY_HAND: dict[str, tuple[str, str]] = yaml.safe_load((DATA / "leaks.yaml").read_text("utf-8"))
+BY_HAND: dict[str, tuple[str, str]] = yaml.load((DATA / "leaks.yaml").read_text("utf-8"), Loader=yaml.CSafeLoader)
 
 
 def append(data: Data, *path: str) -> Callable[[str], None]:
@@ -87,7 +87,7 @@ MEASURED = [
 
 @cache
 def shipped(file: Path) -> Data:
-    loaded: Data = yaml.safe_load(file.read_text("utf-8"))
+    loaded: Data = yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader)
     return loaded
 
 

@@ -33,12 +33,19 @@ from tests.scripted import DATA
 Data = dict[str, Any]
 NAME = "third-call.yaml"
 BASE = {lang: (DATA / f"{lang}.yaml").read_text("utf-8") for lang in LANGUAGES}
-SAID: dict[str, Data] = {lang: yaml.safe_load(texts_file(f"lint.{lang}").read_text("utf-8")) for lang in LANGUAGES}
+SAID: dict[str, Data] = {
+    lang: yaml.load(texts_file(f"lint.{lang}").read_text("utf-8"), Loader=yaml.CSafeLoader) for lang in LANGUAGES
+}
 
 
 def changed(lang: str = "en", **part: Any) -> str:
     """The text of the customer that most tests use, with some of it changed (see `laid_over`)."""
-    return yaml.safe_dump(laid_over(yaml.safe_load(BASE[lang]), part), allow_unicode=True, sort_keys=False)
+    return yaml.dump(
+        laid_over(yaml.load(BASE[lang], Loader=yaml.CSafeLoader), part),
+        Dumper=yaml.CSafeDumper,
+        allow_unicode=True,
+        sort_keys=False,
+    )
 
 
 def laid_over(base: Any, part: Any) -> Any:
@@ -67,7 +74,7 @@ def example(lang: str, code: str, kind: str) -> tuple[str, str]:
     if code in {"P002", "P004"}:  # nothing that could be laid over anything: the text takes the place of the key
         key = shown.partition(":")[0]
         return re.sub(rf"^{key}:.*\n", "", BASE[lang], flags=re.MULTILINE) + shown, NAME
-    return changed(lang, **yaml.safe_load(shown)), name.group(1) if name else NAME
+    return changed(lang, **yaml.load(shown, Loader=yaml.CSafeLoader)), name.group(1) if name else NAME
 
 
 @cache
@@ -122,7 +129,7 @@ def test_both_languages_say_the_same_with_the_same_placeholders() -> None:
 
 
 def test_every_problem_of_the_schema_has_a_code() -> None:
-    known = yaml.safe_load(texts_file("en").read_text("utf-8"))["problems"]
+    known = yaml.load(texts_file("en").read_text("utf-8"), Loader=yaml.CSafeLoader)["problems"]
     elsewhere = {key for key in known if key.startswith("sheet_")} | {"not_an_id"}  # of workbooks and questions
     assert OF_SCHEMA.keys() == known.keys() - elsewhere
     assert OF_SCHEMA.keys() >= _KNOWN_KINDS
@@ -239,7 +246,7 @@ def test_mistakes_put_into_the_customers_that_ship_are_found() -> None:
     from simulator.persona import Persona
     from simulator.subject import Subject
 
-    tried = [one for file in files() for one in mistakes(yaml.safe_load(file.read_text("utf-8")))]
+    tried = [one for file in files() for one in mistakes(yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader))]
     found = [code for code, data in tried if any(RULES[code].look(Subject(Persona.model_validate(data))))]
     for code, (at_least, of) in MISTAKES_FOUND.items():
         assert sum(one == code for one, _ in tried) == of, code
@@ -392,7 +399,7 @@ def test_a_text_without_a_name_of_its_own_may_have_any_id() -> None:
 @given(st.data())
 def test_whatever_a_text_says_the_rules_come_to_an_end(data: st.DataObject) -> None:
     """Any text in any field: no rule fails, and each finding has its place."""
-    persona = yaml.safe_load(BASE[data.draw(st.sampled_from(LANGUAGES))])
+    persona = yaml.load(BASE[data.draw(st.sampled_from(LANGUAGES))], Loader=yaml.CSafeLoader)
     words = data.draw(st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs"]), min_size=1, max_size=60))
     changes: list[Data] = [
         {"opening": words},
@@ -405,7 +412,7 @@ def test_whatever_a_text_says_the_rules_come_to_an_end(data: st.DataObject) -> N
     for change in changes:
         if data.draw(st.booleans()):
             persona = laid_over(persona, change)
-    text = yaml.safe_dump(persona, allow_unicode=True)
+    text = yaml.dump(persona, Dumper=yaml.CSafeDumper, allow_unicode=True)
     assert all(one.line and one.column for one in findings(text, "-"))
 
 

@@ -5,6 +5,7 @@ After a change that is meant: ``REFRESH_GOLDEN=1 pytest tests/test_report.py``, 
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import time
@@ -318,8 +319,9 @@ class Call:
     texts: Texts
 
 
+@functools.cache
 def persona(language: str) -> Persona:
-    return Persona.model_validate(yaml.safe_load(ZH if language == "zh" else EN))
+    return Persona.model_validate(yaml.load(ZH if language == "zh" else EN, Loader=yaml.CSafeLoader))
 
 
 def start(language: str, **changes: Any) -> Started:

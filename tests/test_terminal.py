@@ -128,7 +128,7 @@ def test_a_whole_call_in_chinese(tmp_path: Path) -> None:
 
 
 def test_a_whole_call_in_english(tmp_path: Path) -> None:
-    with Screen("chat", customer(tmp_path), env=clean(tmp_path)) as screen:
+    with Screen("chat", customer(tmp_path), env=clean(tmp_path), cold=True) as screen:
         screen.ready(YOU)
         screen.wait("empty line = stay quiet", "/quit")
         golden("en-prompt", screen.text())
@@ -334,7 +334,7 @@ def test_what_a_model_says(tmp_path: Path, wire: Wire, endpoint: Endpoint) -> No
     title = "A [red]transfer[/red] :bank: that has not arrived"
     text = file.read_text(encoding="utf-8")
     file.write_text(re.sub("title: .*", f'title: "{title}"', text), encoding="utf-8")
-    with Screen("chat", file.name, env=with_model(tmp_path, wire)) as screen:
+    with Screen("chat", file.name, env=with_model(tmp_path, wire), cold=True) as screen:
         screen.ready(YOU)
         assert screen.text().startswith(title + "\n")
         assert "played by the model wire-1" in screen.text()

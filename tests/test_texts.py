@@ -11,6 +11,7 @@ import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,14 @@ from simulator import errors, resources
 from simulator.errors import ModelError, PersonaError, Problem, SimulatorError, UsageError
 from simulator.texts import LANGUAGES, Texts, language
 
-CODE = {file.name: ast.parse(file.read_text("utf-8")) for file in Path(simulator.__file__).parent.glob("*.py")}
 ERRORS = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, SimulatorError)}
 HINTS = {"near_hint", "wait_hint"}  # Texts.sentence adds them
+
+
+@cache
+def code() -> dict[str, ast.Module]:
+    """What every file of the program holds, by its name."""
+    return {file.name: ast.parse(file.read_text("utf-8")) for file in Path(simulator.__file__).parent.glob("*.py")}
 
 
 def leaves(tree: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -39,7 +45,7 @@ def leaves(tree: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
 def catalogue(lang: str) -> dict[str, Any]:
     """All sentences of a language, of both files."""
     files = (resources.texts_file(name).read_text("utf-8") for name in (lang, f"tools.{lang}"))
-    return {name: text for file in files for name, text in leaves(yaml.safe_load(file))}
+    return {name: text for file in files for name, text in leaves(yaml.load(file, Loader=yaml.CSafeLoader))}
 
 
 def placeholders(text: str) -> set[str]:
@@ -101,8 +107,8 @@ def patterns(node: ast.expr) -> Iterator[str]:
             yield from patterns(orelse)
 
 
-def asked() -> Iterator[Asked]:
-    for name, tree in CODE.items():
+def _asked() -> Iterator[Asked]:
+    for name, tree in code().items():
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not node.args:
                 continue
@@ -126,13 +132,15 @@ def literals(tree: ast.Module) -> set[str]:
     return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
-ASKED = list(asked())
+@cache
+def asked() -> list[Asked]:
+    return list(_asked())
 
 
 def test_every_sentence_that_the_code_asks_for_is_there() -> None:
-    assert len(ASKED) > 100
-    assert [one for one in ASKED if not any(re.fullmatch(one.pattern, name) for name in EN)] == []
-    named = {text for tree in CODE.values() for text in literals(tree) if NAME.fullmatch(text)}
+    assert len(asked()) > 100
+    assert [one for one in asked() if not any(re.fullmatch(one.pattern, name) for name in EN)] == []
+    named = {text for tree in code().values() for text in literals(tree) if NAME.fullmatch(text)}
     assert len(named) > 50
     assert named - EN.keys() == set()
 
@@ -140,7 +148,7 @@ def test_every_sentence_that_the_code_asks_for_is_there() -> None:
 def test_every_placeholder_is_given_its_value() -> None:
     lacking = [
         (one.where, name, placeholders(EN[name]) - one.given)
-        for one in ASKED
+        for one in asked()
         if one.given is not None
         if (name := one.pattern.replace("\\", "")) in EN and not placeholders(EN[name]) <= one.given
     ]
@@ -148,7 +156,7 @@ def test_every_placeholder_is_given_its_value() -> None:
 
 
 def test_no_sentence_is_there_for_nothing() -> None:
-    words = set().union(*(literals(tree) for tree in CODE.values()))
+    words = set().union(*(literals(tree) for tree in code().values()))
 
     def is_used(name: str) -> bool:
         part, _, rest = name.partition(".")
@@ -156,7 +164,7 @@ def test_no_sentence_is_there_for_nothing() -> None:
             return True
         if part == "report" and rest in words:
             return True
-        return name in words or any(re.fullmatch(one.pattern, name) for one in ASKED)
+        return name in words or any(re.fullmatch(one.pattern, name) for one in asked())
 
     assert [name for name in EN if not is_used(name)] == []
 
@@ -168,7 +176,7 @@ FACTS = {"model": "m", "url": "http://here", "timeout_s": 60.0, "said": "no"}  #
 
 
 def test_every_key_of_a_model_error_is_described() -> None:
-    used = {text for name in ("llm.py", "customer.py") for text in literals(CODE[name]) if text.startswith("model_")}
+    used = {text for name in ("llm.py", "customer.py") for text in literals(code()[name]) if text.startswith("model_")}
     assert used & {name.removeprefix("errors.") for name in EN} == set(MODEL_KEYS)
     assert {f"report.why.{key}" for key in [*MODEL_KEYS, "critic_failed", "other"]} <= EN.keys()
 
