@@ -19,6 +19,7 @@ help:
 	@echo 'make format       format and fix what can be fixed             整理格式'
 	@echo 'make bench        measure the speed                            测速'
 	@echo 'make figures      work the figures of the critic out anew      重新计算评审的数字'
+	@echo 'make screens      make the screens in the docs anew            重新生成文档里的屏幕'
 	@echo 'make pages        pictures of the HTML report, in Chromium     用 Chromium 给网页报告拍照'
 	@echo 'make wheel-check  install the wheel elsewhere and try it       在别处安装 wheel 并试用'
 	@echo 'make lock         pin the requirements anew (needs uv)         重新锁定依赖（需要 uv）'
@@ -48,6 +49,10 @@ figures: .venv/.dev
 
 bench: .venv/.dev
 	@$(BIN)/python -m bench.latency $(ARGS)
+
+# Takes a minute or two; needs no model and no network.
+screens: .venv/.dev
+	@$(BIN)/python -m bench.screens
 
 # Needs Chromium, a Chinese font and pdftoppm, and says so.
 pages: .venv/.dev
@@ -153,4 +158,4 @@ FIND_PYTHON = \
 	fi; \
 	exit 1
 
-.PHONY: help chat test lint types format figures bench pages lock wheel-check clean
+.PHONY: help chat test lint types format figures bench screens pages lock wheel-check clean

@@ -1,10 +1,12 @@
 """Look at the HTML report as people will see it: pictures of real reports in Chromium, to be looked at.
 
     python -m bench.pages [FOLDER]     # by default build/pages
+    python -m bench.pages --docs       # writes docs/report.en.png and docs/report.zh.png anew, and nothing else
 
 Two calls are held through the program itself with the offline engine, one in Chinese and one in English; a third and
-fourth are those of the tests that have one of everything. Each report is shown on a desktop, in the dark, on a phone
-and on paper. It fails where a page asks for anything but itself, or is wider than the screen.
+fourth are those of the tests that have one of everything, a fifth and sixth the recorded ones (`bench.replay`). Each
+report is shown on a desktop, in the dark, on a phone and on paper. It fails where a page asks for anything but itself,
+or is wider than the screen. The pictures in `docs` are the beginnings of the last two on a desktop.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from bench.replay import Recorded, Replies, held, recorded, settings
 from simulator import web
 from tests.screens import ROOT, clean, piped
 from tests.test_report import mixed
+from tests.wire import Wire
 
 CALLS = {
     "en": (
@@ -58,15 +62,18 @@ LOOKS = {
     "dark": {"width": 1280, "height": 900, "mobile": False, "scheme": "dark"},
     "phone": {"width": 375, "height": 812, "mobile": True, "scheme": "light"},
 }
+IN_DOCS_PX = 1500
 MISSING = "{what} not found; on Debian and Ubuntu: apt-get install chromium fonts-noto-cjk poppler-utils"
 
 
 def main() -> int:
     """Make the reports and their pictures; the exit code says whether a page failed."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "pages").resolve()
     if missing := lacking():
         print(MISSING.format(what=missing), file=sys.stderr)
         return 1
+    if sys.argv[1:] == ["--docs"]:
+        return pictures_for_docs()
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "pages").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     faults = []
     with chromium() as browser:
@@ -80,6 +87,18 @@ def main() -> int:
     for fault in faults:
         print(fault, file=sys.stderr)
     return bool(faults)
+
+
+def pictures_for_docs() -> int:
+    """The beginning of the report of each recorded call, as it stands in `docs/screens*.md`."""
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+        for language in CALLS:
+            file = Path(folder) / f"{language}.html"
+            file.write_text(of_recorded(recorded(language)), encoding="utf-8")
+            picture = browser.picture(file, "desktop", height=IN_DOCS_PX)
+            (ROOT / "docs" / f"report.{language}.png").write_bytes(picture)
+            print(f"report.{language}.png: {len(picture) / 1024:.0f} kB")
+    return 0
 
 
 def lacking() -> str:
@@ -110,8 +129,20 @@ def reports() -> Iterator[tuple[str, str]]:
                 raise SystemExit(held.stderr + made.stderr)
             yield f"call-{language}", made.stdout
     for language in CALLS:
+        yield f"recorded-{language}", of_recorded(recorded(language))
         call = mixed(language)
         yield f"everything-{language}", web.page(call.persona, call.events, call.texts, 12)
+
+
+def of_recorded(call: Recorded) -> str:
+    """The report of a recorded call that was held again."""
+    with tempfile.TemporaryDirectory() as folder, Wire(Replies(call)) as wire:
+        env = settings(Path(folder), call, wire)
+        held(call, env)
+        made = piped("report", "1", "-o", "-", "--lang", call.language, env=env)
+        if made.returncode:
+            raise SystemExit(made.stderr)
+        return made.stdout
 
 
 # --- the browser -----------------------------------------------------------------------------------------
@@ -133,17 +164,8 @@ class Browser:
         """Pictures of a page beside its file, and a PDF; what is wrong with it."""
         faults = []
         for look, how in LOOKS.items():
-            self.asked_for = []
-            screen = {name: how[name] for name in ("width", "height", "mobile")}
-            self._call("Emulation.setDeviceMetricsOverride", deviceScaleFactor=1, **screen)
-            scheme = {"name": "prefers-color-scheme", "value": how["scheme"]}
-            self._call("Emulation.setEmulatedMedia", features=[scheme])
-            self._call("Page.navigate", url=file.as_uri())
-            self._until("Page.loadEventFired")
+            file.with_name(f"{file.stem}-{look}.png").write_bytes(self.picture(file, look))
             size = self._call("Page.getLayoutMetrics")["cssContentSize"]
-            clip = {"x": 0, "y": 0, "width": how["width"], "height": size["height"], "scale": 1}
-            picture = self._call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)["data"]
-            file.with_name(f"{file.stem}-{look}.png").write_bytes(base64.b64decode(picture))
             if size["width"] > how["width"]:
                 faults.append(f"{look}: {size['width']} px wide on a screen of {how['width']}")
             faults += [f"{look}: asks for {url}" for url in self.asked_for if url != file.as_uri()]
@@ -151,6 +173,21 @@ class Browser:
         pdf = self._call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)["data"]
         file.with_suffix(".pdf").write_bytes(base64.b64decode(pdf))
         return faults
+
+    def picture(self, file: Path, look: str, height: int | None = None) -> bytes:
+        """The page as a PNG; `height` cuts it, in pixels."""
+        how = LOOKS[look]
+        self.asked_for = []
+        screen = {name: how[name] for name in ("width", "height", "mobile")}
+        self._call("Emulation.setDeviceMetricsOverride", deviceScaleFactor=1, **screen)
+        scheme = {"name": "prefers-color-scheme", "value": how["scheme"]}
+        self._call("Emulation.setEmulatedMedia", features=[scheme])
+        self._call("Page.navigate", url=file.as_uri())
+        self._until("Page.loadEventFired")
+        size = self._call("Page.getLayoutMetrics")["cssContentSize"]
+        clip = {"x": 0, "y": 0, "width": how["width"], "height": height or size["height"], "scale": 1}
+        data = self._call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)["data"]
+        return base64.b64decode(data)
 
     def _call(self, method: str, **params: Any) -> dict[str, Any]:
         self._id += 1

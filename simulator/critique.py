@@ -152,11 +152,14 @@ class Verdict(Value):
 
 
 class Usage(Value):
-    """Tokens as the endpoint reports them."""
+    """Tokens as the endpoint reports them; false if it reports none."""
 
     prompt: int = 0
     completion: int = 0
     cached: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.prompt or self.completion)
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(

@@ -249,8 +249,8 @@ class _Setting:
                 yield from self._row(block, 2)
 
     def _beside(self, block: Beside) -> Iterator[Text]:
-        """Two columns where there is room, else one side below the other."""
-        if self._width < BESIDE_FROM:
+        """Two columns where there is room, else one side below the other, as it is read aloud."""
+        if self._plain or self._width < BESIDE_FROM:
             for number in (0, 1):
                 head, cells = block.side(number)
                 if number:

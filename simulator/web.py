@@ -205,11 +205,13 @@ class _Notes:
         head = call.say("cues.head", number=line.number, channel=call.say(f"channel.{line.cue.channel}"))
         shown: dict[Evidence, list[int]] = {}
         found = call.state.cues[line.cue.id].findings
+        longest = _longest([finding.customer for _, finding in found if finding.customer])
         for number, (turn, finding) in enumerate(found):
             back = ""
             if finding.customer:
-                shown.setdefault(finding.customer, []).append(number)
-                back = f"#shown-{line.number}-{shown[finding.customer][0]}"
+                words = longest[finding.customer]
+                shown.setdefault(words, []).append(number)
+                back = f"#shown-{line.number}-{shown[words][0]}"
             mark, tone = call.level(finding.level), reading.tone(finding.level)
             badge = Badge(head, mark, tone, f"#cue-{line.number}", back, f"answer-{line.number}-{number}")
             if line.overruled and finding == line.finding:
@@ -263,6 +265,14 @@ class _Notes:
                 mark, tone = self._call.say(f"again.{dealt.outcome}"), report.promise_tone(dealt.outcome)
                 badge = Badge(self._call.say("again.promise"), mark, tone, f"#{report.promise_anchor(dealt.promise)}")
                 self._answer(dealt.agent, turn, badge)
+
+
+def _longest(quotes: Sequence[Evidence]) -> dict[Evidence, Evidence]:
+    """Each quote with the longest one of the same turn that holds it: the same words are marked and linked once."""
+    by_length = sorted(quotes, key=lambda one: len(one.quote), reverse=True)
+    return {
+        one: next(other for other in by_length if other.turn == one.turn and one.quote in other.quote) for one in quotes
+    }
 
 
 def _transcript(call: Reading) -> list[Line]:

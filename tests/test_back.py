@@ -451,6 +451,14 @@ def test_where_two_sides_stand(width: int) -> None:
     assert all(cell_len(line) <= width for line in text.splitlines())
 
 
+def test_read_aloud_one_way_comes_after_the_other() -> None:
+    page = report.debrief(PERSONA, two_ways("en"), TEXTS)
+    assert "│" in printed(page, 100)
+    aloud = printed(page.aloud(), 100)
+    assert "│" not in aloud
+    assert aloud.index("Way 1") < aloud.index(WORDS["en"]["blame"]) < aloud.index("Way 2")
+
+
 def test_the_comparison_as_markdown_shows_every_character() -> None:
     text = report.markdown(PERSONA, two_ways("en"), TEXTS)
     tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(text)

@@ -824,6 +824,15 @@ def test_tokens_are_told_line_by_line_and_repeats_are_paid_for() -> None:
     assert before["Critic, by line"] == after["Critic, by line"] == each
 
 
+def test_an_endpoint_that_reports_no_tokens_is_not_told_to_have_used_none() -> None:
+    call = mixed("en")
+    silent = [
+        event.model_copy(update={"usage": Usage()}) if getattr(event, "usage", None) else event for event in call.events
+    ]
+    page = debrief(*_all_of(Call(call.persona, silent, call.texts)))
+    assert call.texts("report.tokens.title") not in [section.title for section in page.sections]
+
+
 def used(call: Call) -> dict[str, str]:
     section = next(one for one in debrief(*_all_of(call)).sections if one.title == call.texts("report.tokens.title"))
     return {row.label: row.text for row in section.body if isinstance(row, Row)}

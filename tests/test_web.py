@@ -271,19 +271,22 @@ def test_words_that_showed_a_cue_lead_to_the_answer_and_back(language: str) -> N
             assert fold(finding.customer.quote) == fold("".join(mark.text() for mark in shown.all("mark", "cue")))
 
 
-def test_a_quote_that_several_answers_share_is_linked_once() -> None:
+@pytest.mark.parametrize("then", ["Nothing to the old one", "the old one"])
+def test_a_quote_that_several_answers_share_is_linked_once(then: str) -> None:
     call = offline("en")
-    shown = quoted("c1", "Nothing to the old one")
+    shown, again = quoted("c1", "Nothing to the old one"), quoted("c1", then)
     twice: list[Event] = [
         *call.events,
         FindingsMade(turn="a2", findings=Findings(cues=(cue("old-address", shown, quoted("a2"), "x", 1),))),
         CustomerSaid(turn="c3", text="Hm.", step=2),
         AgentSaid(turn="a4", text="The old one?"),
-        FindingsMade(turn="a4", findings=Findings(cues=(cue("old-address", shown, quoted("a4", "The old one?"), "x", 3),))),
+        FindingsMade(turn="a4", findings=Findings(cues=(cue("old-address", again, quoted("a4", "The old one?"), "x", 3),))),
         CustomerSaid(turn="c5", text="Yes.", step=3),
     ]  # fmt: skip
     root = read(Call(call.persona, twice, call.texts))
     (ref,) = root.all("a", "ref")
+    (marked,) = root.all("mark", "cue")
+    assert marked.text().startswith("Nothing to the old one")
     assert ref.attributes["aria-label"] == "Cue 1 · repetition, answered in: 2, 4"
     backs = [one.attributes["href"] for one in root.all("a", "back")]
     assert backs == [f"#{ref.attributes['id']}"] * 2
