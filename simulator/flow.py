@@ -123,7 +123,8 @@ class Sentences:
         for mark in self._END.finditer(self._rest):
             end = mark.end()
             # At the very end another mark may follow, or a quotation mark.
-            if end < len(self._rest) and _outside(self._rest[begin:end]):
+            words_there = any(ch.isalnum() for ch in self._rest[begin:end])  # dots alone are a breath, not a sentence
+            if end < len(self._rest) and words_there and _outside(self._rest[begin:end]):
                 self._say(self._rest[begin:end])
                 begin = end
         self._rest = self._rest[begin:].lstrip()

@@ -420,8 +420,8 @@ def test_what_the_comparison_says() -> None:
     assert left[-5].text == "The customer hung up, after 3 of your turns."
     assert right[-5].text == "You ended the call, after 4 of your turns."
     assert ("could not judge", "plain") in right[4].notes
-    moves = [note for cell in right for note, tone in cell.notes if note.startswith("▲")]
-    assert moves == ["▲ mood 3 → 4 of 5, “breathing out”: what you offered in line 4 met cue 1 (repetition)"]
+    moves = [note for cell in right for note, tone in cell.notes if note.startswith("mood")]
+    assert moves == ["mood up from 3 to 4 of 5, “breathing out”: what you offered in line 4 met cue 1 (repetition)"]
     assert [cell.text for cell in right[-4:]] == [
         "You picked up 2 of 2 cues.",
         "When the need came out: not in any line that was answered",
