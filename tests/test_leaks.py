@@ -115,7 +115,7 @@ def test_every_customer_that_ships_was_put_into_other_words() -> None:
     assert BY_HAND.keys() == {file.stem for file in files()}
 
 
-@pytest.mark.parametrize("file", files(), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", list(files()), ids=lambda file: file.stem)
 def test_no_other_customers_need_is_heard_in_a_customer(file: Path) -> None:
     """What has nothing to do with this need is no leak: each is told the needs of all others in its language."""
     for other in files():

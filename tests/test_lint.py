@@ -103,7 +103,7 @@ def test_what_the_examples_are_laid_over_is_good(lang: str) -> None:
     assert findings(BASE[lang], NAME) == []
 
 
-@pytest.mark.parametrize("file", files(), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", list(files()), ids=lambda file: file.stem)
 def test_nothing_is_found_in_a_customer_that_ships(file: Path) -> None:
     assert findings_in(file) == []
 
