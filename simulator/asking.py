@@ -112,7 +112,7 @@ class Asking:
         empty = default if before is None else None if self._asker.prefills else before
         while True:
             typed = await self.typed("> ", as_typed(before)) or as_typed(empty)
-            if typed in _BACK:
+            if typed in _BACK or (before is not None and typed[:-1] == as_typed(before) and typed[-1:] in _BACK):
                 return BACK
             if one.optional and (not typed or typed in _NOTHING):
                 return None
@@ -167,7 +167,7 @@ class Asking:
         while True:
             old = kept[at] if at < len(kept) else ""
             typed = await self.typed(f"{at + 1}. ", old) or ("" if self._asker.prefills else old)
-            if typed in _BACK:
+            if typed in _BACK or (old and typed[:-1] == old and typed[-1:] in _BACK):  # typed behind what stands there
                 if not at:
                     return BACK
                 at -= 1

@@ -188,6 +188,9 @@ def take_up(answers: Mapping[Path_, Any]) -> int:
 # --- one answer ------------------------------------------------------------------------------------------
 
 
+_IN_CHINESE = dict(zip(("语气", "措辞", "重复", "沉默", "环境"), CHANNELS, strict=True))
+
+
 def value(question: Question, typed: str) -> Any:
     """What was typed as a value of the field's type, if it can be one; else as it is."""
     typed = typed.strip()
@@ -197,6 +200,8 @@ def value(question: Question, typed: str) -> Any:
         return [word for part in re.split(r"[,，、;；]", typed) if (word := part.strip())]
     if question.kind == "channel" and re.fullmatch(rf"[1-{len(CHANNELS)}]", typed):
         return CHANNELS[int(typed) - 1]
+    if question.kind == "channel":
+        return _IN_CHINESE.get(typed, typed)
     return typed
 
 

@@ -69,7 +69,7 @@ class Keeping:
             UsageError: there is such a file or another draft of it.
         """
         target = self.target(identity)
-        if target.exists() and not self._force:
+        if target.exists() and not self._force and not self._is_draft(target):
             raise UsageError("output_exists", file=str(target))
         draft = _draft_of(target)
         if draft.exists() and draft != self.draft and not self._force:
@@ -115,13 +115,18 @@ class Keeping:
         persona = parse(self.draft.read_text(encoding="utf-8"), str(self.draft))
         self.check_free(persona.id)
         target = self.target(persona.id)
-        _write(target, self._text(answers, notes, []), force=self._force)
+        its_own = self._is_draft(target)  # a finished file was taken up: it is written anew, and is no draft to let go
+        _write(target, self._text(answers, notes, []), force=self._force or its_own)
         schema, there = self._schema()
         if not there:
             with suppress(UsageError):  # it only helps editors
                 _write(self._folder / schema, schema_text() + "\n", force=False)
-        self.draft.unlink(missing_ok=True)
+        if not its_own:
+            self.draft.unlink(missing_ok=True)
         return target, persona
+
+    def _is_draft(self, target: Path) -> bool:
+        return self.draft is not None and self.draft.resolve() == target.resolve()
 
     @property
     def _folder(self) -> Path:

@@ -185,6 +185,8 @@ def read(file: Path) -> Entry:
 def _scanned(text: str, file: str) -> Entry | None:
     """The entry, if the file is laid out as customer files are; None: it must be loaded to be known."""
     keys = list(_KEY.finditer(text))
+    if not keys:
+        return None
     ends = [key.start() for key in keys[1:]] + [len(text)]
     parts = {key[1]: text[key.start() : end] for key, end in zip(keys, ends, strict=True)}
     if len(parts) < len(keys) or not parts.keys() >= _NEEDED or "\n---" in text:

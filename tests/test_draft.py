@@ -15,7 +15,7 @@ import yaml
 
 from simulator.draft import Asked, Workshop
 from simulator.errors import ModelError
-from simulator.persona import Path_, Persona, load
+from simulator.persona import Path_, Persona, find, load
 from simulator.proposal import FORMS, Proposal, Source, proposals
 from simulator.templates import Prompts
 from simulator.texts import LANGUAGES, Texts
@@ -605,3 +605,31 @@ def test_a_text_that_holds_nothing(tmp_path: Path, wire: Wire, nothing: str) -> 
     env = clean(tmp_path, OPENAI_BASE_URL=wire.url)
     done = piped("persona", "new", "--from", "call.txt", env=env)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (2, "call.txt holds no text.")
+
+
+# --- a finished file, taken up again ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_a_finished_customer_that_is_taken_up_is_still_there_afterwards(tmp_path: Path, force: tuple[str, ...]) -> None:
+    there = tmp_path / "returned-water-bill.yaml"
+    there.write_bytes(find("returned-water-bill").read_bytes())
+    before = load(there)
+    done = piped("persona", "new", "--continue", there.name, *force, env=clean(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert load(there) == before
+
+
+def test_going_back_twice_from_an_answer_that_stands_on_the_line(tmp_path: Path) -> None:
+    with Screen("persona", "new", env=clean(tmp_path), rows=60) as screen:
+        for answer in ("", "my-case", "Ann", "61"):
+            screen.ready(">")
+            screen.line(answer)
+        screen.wait("- ", ">")
+        screen.ready(">")
+        screen.line("<")
+        screen.ready("> 61")
+        screen.line("<")  # behind the 61
+        screen.ready("> Ann")
+        screen.key(CTRL_C)
+        assert screen.end() == 0

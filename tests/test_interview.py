@@ -174,3 +174,11 @@ def test_on_the_way_back_the_questions_of_just_now_come_again() -> None:
     assert at(answers, first_open(answers, 2, seen)) == "name"
     assert at(answers, first_open(answers, 3, seen)) == "age"
     assert at(answers, first_open(answers, 4, seen)) == "ears"
+
+
+@pytest.mark.parametrize(
+    ("typed", "channel"), [("2", "wording"), ("措辞", "wording"), ("环境", "surroundings"), ("tone", "tone")]
+)
+def test_a_channel_is_known_by_its_number_and_in_both_languages(typed: str, channel: str) -> None:
+    (one,) = (question for question in questions(whole()) if question.path == ("cues", 0, "channel"))
+    assert value(one, typed) == channel

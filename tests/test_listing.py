@@ -229,3 +229,12 @@ def test_five_hundred_files_are_quick_and_nothing_of_a_model_is_loaded(tmp_path:
     assert not (HEAVY | {"pydantic", "rich", "simulator.persona", "simulator.llm"}) & set(loaded)
     # 0.22 s on the machine where it was written; far more than the goal of 0.3 s only where the machine is busy.
     assert min(took) < 1.0
+
+
+def test_a_file_without_a_key_is_no_customer_and_no_trouble(tmp_path: Path) -> None:
+    (tmp_path / "list.yaml").write_text("- one\n- two\n", encoding="utf-8")
+    (tmp_path / "empty.yaml").write_text("", encoding="utf-8")
+    done = piped("personas", ".", env=clean(tmp_path))
+    assert done.returncode == 4
+    assert "list.yaml" in done.stderr
+    assert "unforeseen" not in done.stderr
