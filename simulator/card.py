@@ -15,11 +15,18 @@ if TYPE_CHECKING:
     from simulator.texts import Texts
 
 
+class _Screen(Console):
+    """A terminal, or a pipe whose reader may have gone: that is told to whoever prints, as `print` does."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def screen(*, plain: bool = False) -> Console:
     """The terminal. Nothing is read as markup; colours respect NO_COLOR. A plain one gets text and line ends only."""
     if plain:
-        return Console(highlight=False, markup=False, emoji=False, color_system=None, force_terminal=False)
-    return Console(highlight=False, markup=False, emoji=False)
+        return _Screen(highlight=False, markup=False, emoji=False, color_system=None, force_terminal=False)
+    return _Screen(highlight=False, markup=False, emoji=False)
 
 
 def show_card(

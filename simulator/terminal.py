@@ -49,6 +49,8 @@ COMMANDS = {
 
 DEAD_AIR_AT_MOST = 2
 """Times in a row that a customer speaks up into a dead line by themselves: there may be nobody at the desk."""
+PRACTICE_ONLY = ("/hint", "/mood", "/back")
+"""What an exam refuses."""
 
 
 class Terminal:
@@ -295,11 +297,17 @@ class Terminal:
             case "mood":
                 self._mood(session)
             case "help":
-                self._line(self._say("chat.help"))
+                self._help(session)
             case "end":
                 session.end()
             case "quit":
                 raise Left
+
+    def _help(self, session: Session) -> None:
+        """The commands; in an exam without those that it refuses."""
+        lines = self._say("chat.help").splitlines()
+        refused = PRACTICE_ONLY if session.start.mode == "exam" else ()
+        self._line("\n".join(line for line in lines if not line.startswith(refused)))
 
     def _hint(self, session: Session) -> None:
         try:

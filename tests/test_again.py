@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +72,6 @@ class Endpoint:
 @pytest.fixture
 def endpoint() -> Endpoint:
     return Endpoint()
-
-
-@pytest.fixture
-def wire(endpoint: Endpoint) -> Iterator[Wire]:
-    with Wire(endpoint) as running:
-        yield running
 
 
 def with_model(folder: Path, wire: Wire) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no ps
 @pytest.fixture
 def endpoint() -> Endpoint:
     return Endpoint()
-
-
-@pytest.fixture
-def wire(endpoint: Endpoint) -> Iterator[Wire]:
-    with Wire(endpoint) as running:
-        yield running
 
 
 def is_plain(screen: Screen) -> bool:

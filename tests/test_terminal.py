@@ -12,7 +12,6 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -62,12 +61,6 @@ class Endpoint:
 @pytest.fixture
 def endpoint() -> Endpoint:
     return Endpoint()
-
-
-@pytest.fixture
-def wire(endpoint: Endpoint) -> Iterator[Wire]:
-    with Wire(endpoint) as running:
-        yield running
 
 
 def with_model(folder: Path, wire: Wire, **more: str) -> dict[str, str]:
