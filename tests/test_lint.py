@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import string
 import subprocess
@@ -593,3 +594,13 @@ def test_the_page_lists_every_code_with_its_severity(page: str, lang: str) -> No
     rows = [f"| `{code}` | {SAID[lang]['screen'][severity[code]]} | {SAID[lang][code]['rule']} |" for code in CODES]
     assert [row for row in rows if row not in text] == []
     assert set(re.findall(r"^\| `(P\d+)`", text, re.MULTILINE)) == set(CODES)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes that are closed")
+def test_a_reader_who_has_gone_is_no_trouble(tmp_path: Path) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    command = [sys.executable, "-m", "simulator", "persona", "check", "--explain", "P101"]
+    done = subprocess.run(command, env=clean(tmp_path), stdout=writes, stderr=subprocess.PIPE, check=False)
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (141, b"")

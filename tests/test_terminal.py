@@ -673,3 +673,12 @@ def test_a_call_that_was_asked_to_be_live_is_recorded_so(tmp_path: Path) -> None
         screen.line("/quit")
         assert screen.end() == 0
     assert started(Store(clean(tmp_path)["SIMULATOR_STORE"]).events(1)).live
+
+
+def test_help_in_an_exam_names_nothing_that_it_refuses(tmp_path: Path) -> None:
+    with Screen("chat", customer(tmp_path), "--exam", env=clean(tmp_path)) as screen:
+        screen.ready(YOU)
+        screen.line("/help")
+        screen.wait("/desk", "/end")
+        screen.ready(YOU)
+        assert not [command for command in ("/hint", "/mood", "/back") if command in screen.text()]
