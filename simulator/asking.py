@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from rich.text import Text
 
 from simulator.fields import example
-from simulator.interview import CHANNELS, Question, value
+from simulator.interview import Question, value
 from simulator.keyboard import Keyboard, Left
 from simulator.page import WIDEST, wrap
-from simulator.persona import check
+from simulator.persona import CHANNELS, check
 from simulator.transcript import printable
 
 if TYPE_CHECKING:

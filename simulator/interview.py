@@ -15,12 +15,11 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from simulator.errors import Problem
-from simulator.persona import LADDER_STEPS, Channel, Path_, Persona, check, part_class
+from simulator.persona import CHANNELS, LADDER_STEPS, Path_, Persona, check, part_class
 
 Kind = Literal["text", "number", "lines", "words", "channel", "yes"]
 Answers = dict[Path_, Any]
 
-CHANNELS: tuple[Channel, ...] = ("tone", "wording", "repetition", "silence", "surroundings")
 CUES, WORRIES, SHOWS = (2, 6), (1, 3), 3
 """Fewest and most that are asked for; most lines that a cue has."""
 MOODS = {

@@ -25,6 +25,7 @@ from simulator.errors import PersonaError, Problem, UsageError
 from simulator.resources import folder
 
 Channel = Literal["tone", "wording", "repetition", "silence", "surroundings"]
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
 LADDER_STEPS = 5
 
 

@@ -19,11 +19,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import comb
-from typing import Literal, get_args
+from typing import Literal
 
 from simulator.critique import LAYERS, Layer
 from simulator.past import PastCall
-from simulator.persona import Channel
+from simulator.persona import CHANNELS, Channel
 
 ENOUGH = 5
 """Calls from which a trend may be claimed."""
@@ -31,7 +31,6 @@ LATEST = 5
 """Calls that count as the latest ones."""
 CHANCE = 0.01
 """How often chance alone may give such a difference where a change is claimed."""
-CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 Change = Literal["better", "worse", "no_clear_change"]
 

@@ -19,11 +19,10 @@ from rich.console import Console
 
 from simulator.critique import LAYERS
 from simulator.past import Answered, PastCall
-from simulator.persona import Channel
+from simulator.persona import CHANNELS, Channel
 from simulator.plotted import as_objects, as_page
 from simulator.progress import (
     CHANCE,
-    CHANNELS,
     ENOUGH,
     LATEST,
     Figure,
