@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bench.replay import Recorded, Replies, held, recorded, settings
-from simulator import web
+from simulator.debrief import web
 from tests.screens import ROOT, clean, piped
 from tests.test_report import mixed
 from tests.wire import Wire

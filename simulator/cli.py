@@ -82,8 +82,8 @@ def _chat(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
 
 
 def _chat_at_terminal(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
-    from simulator.card import screen, show_card
     from simulator.persona import find, load
+    from simulator.screen.card import screen, show_card
 
     plain = args.plain or set_to.plain
     console = screen(plain=plain)
@@ -122,7 +122,7 @@ def _personas(args: argparse.Namespace, _set_to: Settings, say: Texts) -> int:
 
 def _critique(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
     if args.schema:
-        from simulator.document import schema_text
+        from simulator.debrief.document import schema_text
 
         print(schema_text())
         return 0
@@ -155,7 +155,7 @@ def _overrule(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
 
 def _report(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
     persona, events = _calls(args, set_to).opened(args.session)
-    from simulator import web
+    from simulator.debrief import web
 
     page = web.page(persona, events, say, args.session)
     if args.output == "-":
@@ -198,7 +198,7 @@ def _progress(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
 def _evaluate(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
     if args.jobs < 1:
         raise UsageError("jobs_below_one", value=args.jobs)
-    from simulator import evaluation
+    from simulator.evals import evaluation
 
     _set_to_work(args)
     form = "json" if args.json else "markdown"
@@ -251,7 +251,7 @@ def _tell(head: str, sentence: str) -> None:
     """One sentence in lines that fit the terminal and hang below the first."""
     import shutil
 
-    from simulator.page import wrap
+    from simulator.screen.page import wrap
 
     for line in wrap(printable(sentence), min(shutil.get_terminal_size().columns, 96) - len(head)):
         print(head + line, flush=True)
@@ -259,7 +259,7 @@ def _tell(head: str, sentence: str) -> None:
 
 
 def _new(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
-    from simulator import draft
+    from simulator.workbench import draft
 
     _set_to_work(args)
     asked = draft.Asked(args.output, args.language, force=args.force)
@@ -269,7 +269,7 @@ def _new(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
 
 
 def _check(args: argparse.Namespace, _set_to: Settings, say: Texts) -> int:
-    from simulator import check
+    from simulator.workbench import check
 
     if args.explain:
         return check.explain(args.explain, say)
@@ -277,7 +277,7 @@ def _check(args: argparse.Namespace, _set_to: Settings, say: Texts) -> int:
 
 
 def _schema(_args: argparse.Namespace, _set_to: Settings, _say: Texts) -> int:
-    from simulator.fields import schema_text
+    from simulator.workbench.fields import schema_text
 
     print(schema_text())
     return 0
@@ -286,7 +286,7 @@ def _schema(_args: argparse.Namespace, _set_to: Settings, _say: Texts) -> int:
 def _import(args: argparse.Namespace, _set_to: Settings, say: Texts) -> int:
     if args.template == bool(args.file):
         raise UsageError("sheet_or_template")
-    from simulator import sheet
+    from simulator.workbench import sheet
 
     _set_to_work(args)
     if args.template:
@@ -299,25 +299,25 @@ def _import(args: argparse.Namespace, _set_to: Settings, say: Texts) -> int:
 def _export(args: argparse.Namespace, _set_to: Settings, say: Texts) -> int:
     if not args.output:
         raise UsageError("sheet_output_needed")
-    from simulator import sheet
+    from simulator.workbench import sheet
 
     _set_to_work(args)
     return sheet.export(args.personas, args.output, say, force=args.force)
 
 
 def _persona_show(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
-    from simulator import dossier
     from simulator.persona import find, load
+    from simulator.workbench import dossier
 
     persona = load(find(args.persona))
     if args.prompts:
-        from simulator.rehearsal import requests
+        from simulator.workbench.rehearsal import requests
 
         note_as = set_to.customer.note_as if set_to.customer else "system"
         for line in dossier.as_text(requests(persona, note_as), say):
             print(line)
         return 0
-    from simulator.card import screen
+    from simulator.screen.card import screen
 
     screen().print(dossier.flow(persona, say, arguments.TURN_LIMIT) if args.flow else dossier.page(persona, say))
     return 0
@@ -328,8 +328,8 @@ def _persona_try(args: argparse.Namespace, set_to: Settings, say: Texts) -> int:
     for key, value in least:
         if value < 1:
             raise UsageError(key, value=value)
-    from simulator import tryout
     from simulator.persona import find, load
+    from simulator.workbench import tryout
 
     options = tryout.Options(
         kinds=tryout.kinds(args.only),

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len
 
 from simulator.branches import Branch, branches
-from simulator.card import screen
 from simulator.critique import LAYERS
+from simulator.debrief.past import PastCall, in_short
 from simulator.errors import StoreError, UsageError
 from simulator.events import Engine, Event
-from simulator.page import Page, Row, Section, paged
-from simulator.past import PastCall, in_short
+from simulator.screen.card import screen
+from simulator.screen.page import Page, Row, Section, paged
 from simulator.transcript import printable
 
 if TYPE_CHECKING:
     from simulator.calls import Calls
-    from simulator.margin import Margin
+    from simulator.debrief.margin import Margin
     from simulator.store import Kept
     from simulator.texts import Texts
 
@@ -219,7 +219,7 @@ def show(number: int, calls: Calls, say: Texts, *, markdown: bool, branch: int |
     Raises:
         StoreError: there is no such call. UsageError: its debrief has not been opened yet, or it has no such branch.
     """
-    from simulator.margin import with_margin  # the list is quicker without what only a debrief needs
+    from simulator.debrief.margin import with_margin  # the list is quicker without what only a debrief needs
 
     persona, record = calls.opened(number)
     if branch is not None:
@@ -242,8 +242,8 @@ def compare(number: int, calls: Calls, say: Texts, wanted: Sequence[int], *, mar
         StoreError: there is no such call.
         UsageError: its debrief has not been opened yet, or it does not have these branches.
     """
-    from simulator import ways
-    from simulator.reading import Reading
+    from simulator.debrief import ways
+    from simulator.debrief.reading import Reading
 
     if len(wanted) not in {0, 2} or len(set(wanted)) != len(wanted):
         raise UsageError("compare_two")
@@ -283,7 +283,7 @@ def progress(calls: Calls, say: Texts, *, offline: bool, as_json: bool) -> int:
         offline: of calls with the offline engine only, which are left out otherwise: its levels are keyword guesses.
         as_json: one JSON object a line instead.
     """
-    from simulator import plotted
+    from simulator.debrief import plotted
 
     past, unread = _past(calls)
     engine: Engine = "offline" if offline else "model"

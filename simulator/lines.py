@@ -174,7 +174,7 @@ class _PlainLines(_Output):
     def reveal(self, session: Session) -> None:
         from rich.console import Console
 
-        from simulator import report
+        from simulator.debrief import report
 
         console = Console(file=self._out, no_color=True, highlight=False, markup=False, emoji=False, width=100)
         console.print()

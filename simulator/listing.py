@@ -257,8 +257,8 @@ def _table(entries: Sequence[Entry], say: Texts) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from simulator.card import screen
-    from simulator.page import wrap
+    from simulator.screen.card import screen
+    from simulator.screen.page import wrap
 
     console = screen()
     heads = [(one.id, one.language, "★" * one.difficulty + "☆" * (5 - one.difficulty)) for one in entries]

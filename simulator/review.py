@@ -15,17 +15,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from simulator import document, report
 from simulator.branches import active, branches
-from simulator.card import screen
 from simulator.consent import confirmed, text_of
 from simulator.critique import LAYERS
+from simulator.debrief import document, report
 from simulator.director import follow
 from simulator.errors import ModelError, UsageError
 from simulator.events import Debriefed, Event, Overruled, due, summed_up
 from simulator.mask import mask
 from simulator.outside import read
 from simulator.persona import Persona
+from simulator.screen.card import screen
 from simulator.session import Session
 from simulator.transcript import Transcript, Turn, printable
 

@@ -18,16 +18,17 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 from rich.text import Text
 
-from simulator import back, report
-from simulator.card import desk, show_card
+from simulator import back
+from simulator.debrief import report
 from simulator.errors import ModelError, SimulatorError, UsageError
 from simulator.events import AgentSaid, CouldNotJudge, CustomerSaid, Ended, FindingsMade, Guessed, Started
-from simulator.flow import Flow, Sentences, Speech
 from simulator.hints import HINTS
-from simulator.keyboard import DeadAir, Keyboard, Left, Patience, put_back, unless_interrupted
 from simulator.pace import Tempo, dead_air_s
-from simulator.page import AMBER, RED, Page, cells, wrap
 from simulator.persona import Persona, files, load
+from simulator.screen.card import desk, show_card
+from simulator.screen.flow import Flow, Sentences, Speech
+from simulator.screen.keyboard import DeadAir, Keyboard, Left, Patience, put_back, unless_interrupted
+from simulator.screen.page import AMBER, RED, Page, cells, wrap
 from simulator.transcript import Turn, is_quiet, parts, printable
 
 if TYPE_CHECKING:

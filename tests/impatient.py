@@ -9,8 +9,8 @@ import sys
 
 from simulator import settings, texts
 from simulator.calls import Calls
-from simulator.card import screen
 from simulator.persona import find, load
+from simulator.screen.card import screen
 from simulator.terminal import Terminal
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from simulator import persona as personas
-from simulator.agents import KINDS, Kind, Line, ModelAgent, OfflineAgent, as_line
 from simulator.critique import Usage
 from simulator.errors import ModelError, SpoiltAnswer
 from simulator.llm import Message
@@ -15,6 +14,7 @@ from simulator.offline_critic import OfflineCritic
 from simulator.persona import Persona
 from simulator.templates import Prompts
 from simulator.transcript import Turn, fold
+from simulator.workbench.agents import KINDS, Kind, Line, ModelAgent, OfflineAgent, as_line
 from tests.scripted import ScriptedModel, a_persona
 
 SHIPPED = [pytest.param(file, id=file.stem) for file in personas.files()]

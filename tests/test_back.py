@@ -17,9 +17,11 @@ from markdown_it import MarkdownIt
 from rich.cells import cell_len
 from rich.console import Console
 
-from simulator import back, report, web
+from simulator import back
 from simulator.branches import active, branches
 from simulator.critique import CueFinding, Evidence, Findings, Level
+from simulator.debrief import report, web
+from simulator.debrief.past import PastCall, in_short
 from simulator.errors import UsageError
 from simulator.events import (
     AgentSaid,
@@ -36,8 +38,7 @@ from simulator.events import (
     Rewound,
     event_adapter,
 )
-from simulator.page import BESIDE_FROM, Beside, Cell, Page, Section, Tone
-from simulator.past import PastCall, in_short
+from simulator.screen.page import BESIDE_FROM, Beside, Cell, Page, Section, Tone
 from simulator.session import Session
 from simulator.texts import LANGUAGES, Texts
 from tests.screens import Screen, clean, customer, golden, piped, timeless

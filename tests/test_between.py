@@ -15,8 +15,9 @@ from simulator.between import recall
 from simulator.critic import ModelCritic, Promising
 from simulator.critique import Evidence, Outcome, Promise, came_of
 from simulator.customer import ModelCustomer, OfflineCustomer
+from simulator.debrief.document import as_json, document
+from simulator.debrief.report import markdown
 from simulator.director import ASKED_AFTER, BEGINS_AT, BEGINS_OWED, CallState, Direction, direct, follow
-from simulator.document import as_json, document
 from simulator.errors import ModelError
 from simulator.events import (
     AgentSaid,
@@ -34,7 +35,6 @@ from simulator.events import (
 from simulator.hints import next_hint
 from simulator.offline_critic import OfflineCritic
 from simulator.persona import Persona
-from simulator.report import markdown
 from simulator.session import Session
 from simulator.templates import Prompts
 from simulator.texts import LANGUAGES, Texts

@@ -22,7 +22,7 @@ from simulator.critique import (
     Solved,
     Verdict,
 )
-from simulator.document import CallCritique, as_json, document, schema_text
+from simulator.debrief.document import CallCritique, as_json, document, schema_text
 from simulator.events import (
     AgentSaid,
     CouldNotJudge,

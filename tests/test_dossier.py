@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from simulator import dossier
 from simulator import persona as personas
 from simulator.critic import ModelCritic
 from simulator.customer import ModelCustomer
@@ -14,11 +13,12 @@ from simulator.director import PATIENCE
 from simulator.events import CustomerSaid
 from simulator.llm import tokens
 from simulator.persona import Persona
-from simulator.rehearsal import Beat, _requests, rehearse, requests
 from simulator.session import Session
 from simulator.templates import Prompts
 from simulator.texts import LANGUAGES, Texts
 from simulator.transcript import fold
+from simulator.workbench import dossier
+from simulator.workbench.rehearsal import Beat, _requests, rehearse, requests
 from tests.screens import clean, customer, golden, piped
 from tests.scripted import ScriptedCritic, ScriptedModel, a_form, a_persona, a_start
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
-from simulator.draft import Asked, Workshop
 from simulator.errors import ModelError
 from simulator.persona import Path_, Persona, find, load
-from simulator.proposal import FORMS, Proposal, Source, proposals
 from simulator.templates import Prompts
 from simulator.texts import LANGUAGES, Texts
-from simulator.writing import notes_of
+from simulator.workbench.draft import Asked, Workshop
+from simulator.workbench.proposal import FORMS, Proposal, Source, proposals
+from simulator.workbench.writing import notes_of
 from tests.screens import CTRL_C, CTRL_D, Screen, clean, golden, piped
 from tests.scripted import ScriptedModel, a_persona
 from tests.wire import Answer, Body, Wire, decide

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 
-from simulator.echo import Echo
+from simulator.screen.echo import Echo
 
 WIDTH = 24
 LABEL = "你："

@@ -20,11 +20,11 @@ from typing import Any
 
 import pytest
 
-from simulator import evaluation
 from simulator.calls import Calls
 from simulator.errors import SetError
-from simulator.evaluation import Options
-from simulator.figures import NAMES
+from simulator.evals import evaluation
+from simulator.evals.evaluation import Options
+from simulator.evals.figures import NAMES
 from simulator.settings import Endpoint
 from simulator.texts import LANGUAGES, Texts
 from tests.screens import ROOT, clean, customer, piped

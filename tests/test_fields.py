@@ -14,8 +14,8 @@ import jsonschema
 import pytest
 import yaml
 
-from simulator.fields import LANGUAGES, described, example, schema_text
 from simulator.persona import Path_, Persona, check, files, part_class
+from simulator.workbench.fields import LANGUAGES, described, example, schema_text
 from tests.scripted import DATA
 
 SCHEMA: dict[str, Any] = json.loads(schema_text())

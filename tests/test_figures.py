@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.agreement import Agreement, of_categories, of_levels, precision_and_recall, table
 from simulator.critique import LAYERS, Layer, Usage
-from simulator.document import (
+from simulator.debrief.document import (
     Answer,
     CallCritique,
     CueCritique,
@@ -22,9 +21,10 @@ from simulator.document import (
     Quote,
     WorryCritique,
 )
-from simulator.figures import NAMES, CriticFigures, Judged, of_critic, of_labellers
-from simulator.labelled import Case, CueLabel, Grade, Labels, LayerLabel
-from simulator.scorecard import Run, as_json, as_markdown
+from simulator.evals.agreement import Agreement, of_categories, of_levels, precision_and_recall, table
+from simulator.evals.figures import NAMES, CriticFigures, Judged, of_critic, of_labellers
+from simulator.evals.labelled import Case, CueLabel, Grade, Labels, LayerLabel
+from simulator.evals.scorecard import Run, as_json, as_markdown
 from simulator.texts import LANGUAGES, Texts
 from simulator.transcript import Turn
 from tests.scripted import a_persona

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from simulator.flow import Flow, Sentences
-from simulator.page import cells, wrap
+from simulator.screen.flow import Flow, Sentences
+from simulator.screen.page import cells, wrap
 
 WHOLE = ["👩\u200d🚀", "👩🏽", "👨\u200d👩\u200d👧", "🇨🇳", "1\ufe0f\u20e3", "❤\ufe0f"]
 """Emoji of several characters: no line may end within one."""

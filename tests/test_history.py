@@ -30,6 +30,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from simulator import cli
+from simulator.debrief.margin import Line, Margin, with_margin
+from simulator.debrief.past import in_short
 from simulator.errors import StoreError
 from simulator.events import (
     AgentSaid,
@@ -41,8 +43,6 @@ from simulator.events import (
     HintGiven,
     Overruled,
 )
-from simulator.margin import Line, Margin, with_margin
-from simulator.past import in_short
 from simulator.store import Store
 from simulator.texts import LANGUAGES, Texts
 from tests.screens import PATIENCE_S, Screen, clean, golden
@@ -479,7 +479,7 @@ def test_a_record_with_nothing_to_count(record: Record) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_help_states_the_rule_as_it_is(record: Record, language: str) -> None:
-    from simulator.progress import CHANCE, ENOUGH, LATEST
+    from simulator.debrief.progress import CHANCE, ENOUGH, LATEST
 
     shown = "".join(record.run("progress", "--help", SIMULATOR_LANG=language).stdout.split())
     rule = "".join(Texts(language)("help.progress_rule").split())

@@ -76,5 +76,5 @@ def levels(name: str) -> list[int]:
 
 def test_the_guide_names_every_module() -> None:
     guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    modules = {path.stem for path in (ROOT / "simulator").glob("*.py") if not path.stem.startswith("__")}
+    modules = {path.stem for path in (ROOT / "simulator").rglob("*.py") if not path.stem.startswith("__")}
     assert not [module for module in modules if f"`{module}`" not in guide]

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from simulator.interview import (
+from simulator.persona import Persona, check, files, load
+from simulator.texts import LANGUAGES, Texts
+from simulator.workbench.interview import (
     Answers,
     Question,
     answers_of,
@@ -19,8 +21,6 @@ from simulator.interview import (
     without,
     wrong,
 )
-from simulator.persona import Persona, check, files, load
-from simulator.texts import LANGUAGES, Texts
 from tests.scripted import a_persona
 
 

@@ -14,8 +14,8 @@ import yaml
 
 from simulator.critique import LAYERS
 from simulator.errors import SetError, SimulatorError
-from simulator.evaluation import FOLDER
-from simulator.labelled import Attempt, Case, attempts, cases, heard
+from simulator.evals.evaluation import FOLDER
+from simulator.evals.labelled import Attempt, Case, attempts, cases, heard
 from simulator.texts import LANGUAGES, Texts
 from tests.screens import clean, piped
 from tests.small_set import EN, ZH, SmallSet, an_attempt, change, persona

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import yaml
 
-from simulator.lint import RULES
 from simulator.persona import Persona, files
-from simulator.subject import Subject
+from simulator.workbench.lint import RULES
+from simulator.workbench.subject import Subject
 from tests.scripted import DATA
 
 Data = dict[str, Any]

@@ -22,12 +22,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import dated
-from simulator.check import look
-from simulator.lint import CODES, OF_SCHEMA, RULES, Finding, findings, findings_in, is_customer
 from simulator.persona import _KNOWN_KINDS, files
 from simulator.resources import folder, texts_file
 from simulator.texts import LANGUAGES, Texts
+from simulator.workbench import dated
+from simulator.workbench.check import look
+from simulator.workbench.lint import CODES, OF_SCHEMA, RULES, Finding, findings, findings_in, is_customer
 from tests.screens import Screen, clean, golden, piped
 from tests.scripted import DATA
 
@@ -245,7 +245,7 @@ MISTAKES_FOUND = {
 
 def test_mistakes_put_into_the_customers_that_ship_are_found() -> None:
     from simulator.persona import Persona
-    from simulator.subject import Subject
+    from simulator.workbench.subject import Subject
 
     tried = [one for file in files() for one in mistakes(yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader))]
     found = [code for code, data in tried if any(RULES[code].look(Subject(Persona.model_validate(data))))]

@@ -16,7 +16,7 @@ from simulator.errors import PersonaError, UsageError
 from simulator.listing import Entry, Filter, files, read, span
 from simulator.persona import Channel, load
 from simulator.texts import LANGUAGES
-from simulator.writing import written
+from simulator.workbench.writing import written
 from tests.screens import ROOT, Screen, clean, customer, golden, many_customers, piped
 from tests.scripted import DATA, a_persona
 from tests.test_imports import HEAVY

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from simulator.flow import Flow, Speech, stressed
 from simulator.pace import DEAD_AIR_S, MANNERS, SPEEDS, Tempo, dead_air_s
 from simulator.persona import LADDER_STEPS
+from simulator.screen.flow import Flow, Speech, stressed
 from simulator.settings import PACES, Pace
 from simulator.transcript import parts
 

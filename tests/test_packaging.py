@@ -73,7 +73,7 @@ def test_the_wheel_carries_its_files_and_nothing_else(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     packed = {f"simulator/_data/{kind}/{path}" for kind in ("personas", "prompts") for path in files(ROOT / kind)}
     assert packed <= names
-    for kind in ("texts", "web"):
+    for kind in ("texts", "debrief/web"):
         assert {f"simulator/{kind}/{path}" for path in files(ROOT / "simulator" / kind)} <= names
     assert "simulator/py.typed" in names
     assert {name.split("/")[0] for name in names} == {"simulator", wheel.name.split("-py3")[0] + ".dist-info"}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from simulator.page import Item, Page, Points, Row, Section, escaped, wrap
+from simulator.screen.page import Item, Page, Points, Row, Section, escaped, wrap
 
 MIXED = st.text(st.sampled_from("字 ，。“”（）…— aZ9'-,.!😀\u200d$é"), max_size=60)
 

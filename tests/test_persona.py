@@ -11,10 +11,10 @@ import pytest
 
 from simulator import persona as personas
 from simulator.errors import PersonaError, Problem, UsageError
-from simulator.fields import schema_text
 from simulator.persona import Persona, load, parse
 from simulator.resources import folder
 from simulator.texts import LANGUAGES, Texts
+from simulator.workbench.fields import schema_text
 from tests.scripted import DATA, a_persona
 
 FILE = (DATA / "en.yaml").read_text("utf-8")

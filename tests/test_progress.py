@@ -18,10 +18,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from simulator.critique import LAYERS
-from simulator.past import Answered, PastCall
-from simulator.persona import CHANNELS, Channel
-from simulator.plotted import as_objects, as_page
-from simulator.progress import (
+from simulator.debrief.past import Answered, PastCall
+from simulator.debrief.plotted import as_objects, as_page
+from simulator.debrief.progress import (
     CHANCE,
     ENOUGH,
     LATEST,
@@ -33,7 +32,8 @@ from simulator.progress import (
     grouped,
     together,
 )
-from simulator.report import BARS
+from simulator.debrief.report import BARS
+from simulator.persona import CHANNELS, Channel
 from simulator.texts import LANGUAGES, Texts
 
 BEGAN = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)

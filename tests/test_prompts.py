@@ -20,7 +20,6 @@ import pytest
 import yaml
 
 import simulator
-from simulator.agents import KINDS, Kind, ModelAgent
 from simulator.critic import ModelCritic
 from simulator.customer import ModelCustomer
 from simulator.director import Direction, Earned, Slip
@@ -29,6 +28,7 @@ from simulator.events import Memory
 from simulator.persona import Channel, Persona
 from simulator.resources import folder
 from simulator.templates import Prompts
+from simulator.workbench.agents import KINDS, Kind, ModelAgent
 from tests.scripted import ScriptedModel, a_memory, a_persona
 
 GOLDEN = Path(__file__).parent / "golden" / "prompts"
@@ -165,7 +165,7 @@ def test_what_is_optional_leaves_no_gap(language: str) -> None:
 
 def given_in_code() -> Iterator[tuple[str, frozenset[str]]]:
     """Each ``render("name", value=...)`` in the code: the template and the values it is given."""
-    for file in CODE.glob("*.py"):
+    for file in CODE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             match node:
                 case ast.Call(func=ast.Attribute(attr="render"), args=[ast.Constant(value=name)], keywords=keywords):

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 
 from simulator.critique import Usage
 from simulator.errors import ModelError
+from simulator.evals.recording import RecordingModel
 from simulator.llm import Message
-from simulator.recording import RecordingModel
 from tests.scripted import ScriptedModel
 
 

@@ -24,7 +24,6 @@ from markdown_it.token import Token
 from rich.cells import cell_len
 from rich.console import Console
 
-from simulator.card import card, desk
 from simulator.critique import (
     LAYERS,
     LEVELS,
@@ -41,6 +40,7 @@ from simulator.critique import (
     Usage,
     Verdict,
 )
+from simulator.debrief.report import debrief, markdown
 from simulator.director import Reason
 from simulator.errors import ModelError
 from simulator.events import (
@@ -58,9 +58,9 @@ from simulator.events import (
     Repeated,
     Started,
 )
-from simulator.page import Item, Page, Points, Row
 from simulator.persona import Channel, Persona
-from simulator.report import debrief, markdown
+from simulator.screen.card import card, desk
+from simulator.screen.page import Item, Page, Points, Row
 from simulator.texts import Texts
 
 GOLDEN = Path(__file__).with_name("golden")

@@ -21,7 +21,7 @@ import pytest
 from simulator import review
 from simulator.calls import Calls
 from simulator.critique import LAYERS
-from simulator.document import CallCritique
+from simulator.debrief.document import CallCritique
 from simulator.errors import SimulatorError, StoreError, TranscriptError, UsageError
 from simulator.events import CouldNotJudge, Debriefed, Event, FindingsMade, Overruled, Repeated, transcript
 from simulator.settings import Endpoint

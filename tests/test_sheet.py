@@ -17,13 +17,13 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 from pydantic import BaseModel
 
-from simulator import columns, rows, sheet, workbook
-from simulator.columns import COLUMNS, SHEETS, told
 from simulator.errors import PersonaError, Problem, UsageError
 from simulator.persona import Cue, Persona, Worry, files, load
-from simulator.rows import Cell, Table
 from simulator.texts import LANGUAGES, Texts
-from simulator.writing import written
+from simulator.workbench import columns, rows, sheet, workbook
+from simulator.workbench.columns import COLUMNS, SHEETS, told
+from simulator.workbench.rows import Cell, Table
+from simulator.workbench.writing import written
 from tests.screens import clean, piped
 from tests.scripted import a_persona
 

@@ -29,8 +29,9 @@ HINTS = {"near_hint", "wait_hint"}  # Texts.sentence adds them
 
 @cache
 def code() -> dict[str, ast.Module]:
-    """What every file of the program holds, by its name."""
-    return {file.name: ast.parse(file.read_text("utf-8")) for file in Path(simulator.__file__).parent.glob("*.py")}
+    """What every file of the program holds, by its path in the package."""
+    package = Path(simulator.__file__).parent
+    return {f"{file.relative_to(package)}": ast.parse(file.read_text("utf-8")) for file in package.rglob("*.py")}
 
 
 def leaves(tree: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -107,6 +108,9 @@ def patterns(node: ast.expr) -> Iterator[str]:
             yield from patterns(orelse)
 
 
+REPORT = {f"debrief/{name}.py" for name in ("report", "reading", "web", "ways")}
+
+
 def _asked() -> Iterator[Asked]:
     for name, tree in code().items():
         for node in ast.walk(tree):
@@ -116,9 +120,7 @@ def _asked() -> Iterator[Asked]:
             plain = all(keyword.arg for keyword in node.keywords)
             given = frozenset(keyword.arg or "" for keyword in node.keywords) if plain else None
             for pattern in patterns(node.args[0]):
-                if (
-                    name in {"report.py", "reading.py", "web.py", "ways.py"} and called == "say"
-                ):  # a method that puts the part's name before it
+                if name in REPORT and called == "say":  # a method that puts the part's name before it
                     yield Asked(name, rf"report\.{pattern}", given)
                 elif called in {"_say", "say", "texts"} and re.match(rf"({PARTS})\\\.", pattern):
                     yield Asked(name, pattern, given)

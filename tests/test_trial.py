@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator import appraisal
 from simulator import persona as personas
-from simulator.agents import KINDS, Kind
 from simulator.critique import LAYERS, CueFinding, Evidence, Findings, LayerScore, Usage
 from simulator.critique import Verdict as Summed
 from simulator.errors import ModelError
@@ -19,7 +17,9 @@ from simulator.events import AgentSaid, CustomerSaid, Debriefed, Ended, Event, F
 from simulator.persona import Persona
 from simulator.templates import Prompts
 from simulator.texts import Texts
-from simulator.trial import (
+from simulator.workbench import appraisal
+from simulator.workbench.agents import KINDS, Kind
+from simulator.workbench.trial import (
     LEVEL_GAP,
     RATE_GAP,
     REPEATED_IN,
@@ -254,13 +254,13 @@ def call_with(kind: Kind, levels: dict[str, int | None], number: int = 1, steps:
 
 
 def kind_with(kind: Kind, *levels: int | None) -> KindFigures:
-    from simulator.trial import of_kind
+    from simulator.workbench.trial import of_kind
 
     return of_kind(kind, [call_with(kind, {f"c{n}": level for n, level in enumerate(levels)})])
 
 
 def test_the_figures_of_a_kind_are_those_of_all_its_cues_together() -> None:
-    from simulator.trial import of_kind
+    from simulator.workbench.trial import of_kind
 
     figures = of_kind(
         "script",

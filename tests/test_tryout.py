@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from simulator import arguments, tryout
+from simulator import arguments
 from simulator import persona as personas
-from simulator.agents import KINDS, Agent, Kind, Line, ModelAgent, OfflineAgent
 from simulator.calls import Calls
 from simulator.critic import ModelCritic
 from simulator.critique import Usage
@@ -26,13 +25,15 @@ from simulator.llm import Message, T, tokens
 from simulator.offline_critic import OfflineCritic
 from simulator.outside import read
 from simulator.persona import Persona
-from simulator.rehearsal import turns_needed
 from simulator.session import Session
 from simulator.settings import Endpoint
 from simulator.templates import Prompts
 from simulator.texts import LANGUAGES, Texts
 from simulator.transcript import Transcript
-from simulator.trial import Held, Trial, weigh
+from simulator.workbench import tryout
+from simulator.workbench.agents import KINDS, Agent, Kind, Line, ModelAgent, OfflineAgent
+from simulator.workbench.rehearsal import turns_needed
+from simulator.workbench.trial import Held, Trial, weigh
 from tests.screens import CTRL_C, PATIENCE_S, Screen, clean, customer, golden, piped
 from tests.scripted import ScriptedCritic, ScriptedCustomer, a_form, a_persona, a_start
 from tests.wire import Answer, Body, Wire

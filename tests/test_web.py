@@ -18,9 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import chart, web
 from simulator.cli import main
 from simulator.critique import Findings
+from simulator.debrief import chart, web
+from simulator.debrief.report import debrief
 from simulator.events import (
     AgentSaid,
     CustomerSaid,
@@ -32,8 +33,7 @@ from simulator.events import (
     Overruled,
     Repeated,
 )
-from simulator.page import Row
-from simulator.report import debrief
+from simulator.screen.page import Row
 from simulator.store import Store
 from simulator.texts import LANGUAGES, Texts
 from simulator.transcript import fold, printable, where

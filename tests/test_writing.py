@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from simulator.persona import Path_, files, load, parse
 from simulator.texts import LANGUAGES
-from simulator.writing import WIDEST, notes_of, written
+from simulator.workbench.writing import WIDEST, notes_of, written
 from tests.scripted import a_persona
 
 

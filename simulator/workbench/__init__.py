@@ -1,0 +1,1 @@
+"""The trainers' tools: to write a customer, check it, look into it, try it, and keep customers in a spreadsheet."""
